@@ -1,0 +1,17 @@
+//! `idlegap` says which TCP connections in a packet capture died of silence, whose timer killed them, and what to change.
+//!
+//! One visible line from bytes to words; a module uses what stands before it, never what stands after:
+//!
+//! ```text
+//! capture   file | stdin | interface      -> Record
+//! wire      link, tunnel, IP, TCP         -> Segment | Skip
+//! flow      table, classify, apply        -> flows with gaps, probe trains, resets
+//! timeouts  the table of known timers
+//! verdict   flows, then groups of flows   -> findings
+//! report    the model and its renderers   -> words
+//! ```
+
+pub mod capture;
+pub mod seq;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The `idlegap` command.
+
+fn main() {}

@@ -1,0 +1,160 @@
+//! Points and lengths of time, in whole nanoseconds.
+//!
+//! There is no `now()` here on purpose: the clock of the analysis is the capture (see `docs/ARCHITECTURE.md`).
+//! All arithmetic saturates, since captures carry timestamps that no clock ever showed.
+
+use std::fmt;
+
+/// Nanoseconds per second.
+pub const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+/// A point in time: nanoseconds since 1970-01-01T00:00:00Z, from the year 1677 to 2262.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The point `nanos` nanoseconds after (or, if negative, before) the epoch.
+    #[must_use]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// The point `nanos` nanoseconds from the epoch, held to the range of this type.
+    #[must_use]
+    pub fn from_nanos_saturating(nanos: i128) -> Self {
+        Self(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Time from `earlier` to `self`; negative where the capture's clock ran backwards.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+
+    /// `self` moved by `span`.
+    #[must_use]
+    pub const fn plus(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Timestamp({} ns)", self.0)
+    }
+}
+
+/// A length of time in nanoseconds; negative only where the capture's clock ran backwards.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(i64);
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// A span of whole nanoseconds.
+    #[must_use]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// A span of whole microseconds.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros.saturating_mul(1_000))
+    }
+
+    /// A span of whole milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// A span of whole seconds.
+    #[must_use]
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs.saturating_mul(NANOS_PER_SECOND))
+    }
+
+    /// A span of `secs` seconds, rounded to the nanosecond and held to the range of this type.
+    #[must_use]
+    pub fn from_secs_f64(secs: f64) -> Self {
+        // A float-to-integer cast saturates and maps NaN to 0.
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+        let nanos = (secs * 1e9).round() as i64;
+        Self(nanos)
+    }
+
+    /// Whole nanoseconds.
+    #[must_use]
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Seconds, for reports and for ratios.
+    #[must_use]
+    pub fn as_secs_f64(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "exact below 104 days, and no report shows more digits")]
+        let nanos = self.0 as f64;
+        nanos / 1e9
+    }
+
+    /// `self` times `factor`.
+    #[must_use]
+    pub const fn times(self, factor: i64) -> Self {
+        Self(self.0.saturating_mul(factor))
+    }
+
+    /// `self` plus `other`.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// `self` minus `other`.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// The length without its sign.
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Span({} ns)", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates_instead_of_wrapping() {
+        let late = Timestamp::from_nanos(i64::MAX);
+        let early = Timestamp::from_nanos(i64::MIN);
+        assert_eq!(late.since(early), Span::from_nanos(i64::MAX));
+        assert_eq!(early.since(late), Span::from_nanos(i64::MIN));
+        assert_eq!(late.plus(Span::from_secs(1)), late);
+        assert_eq!(Span::from_secs(i64::MAX), Span::from_nanos(i64::MAX));
+        assert_eq!(Timestamp::from_nanos_saturating(i128::MAX), late);
+    }
+
+    #[test]
+    fn seconds_round_to_the_nanosecond() {
+        assert_eq!(Span::from_secs_f64(90.0000000004).as_nanos(), 90_000_000_000);
+        assert_eq!(Span::from_secs_f64(f64::NAN), Span::ZERO);
+        assert!((Span::from_millis(1_500).as_secs_f64() - 1.5).abs() < 1e-12);
+    }
+}
