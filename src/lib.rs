@@ -15,3 +15,4 @@ pub mod capture;
 pub mod seq;
 pub mod time;
 pub mod wire;
+pub mod flow;
