@@ -13,7 +13,7 @@ use crate::flow::fragments::{Completed, Fragments};
 use crate::flow::table::{FlowTable, Place};
 use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Socket};
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded, Flags, IcmpError, Layer, Segment, Skip, SkipReason};
+use crate::wire::{self, Decoded, IcmpError, Layer, Segment, Skip, SkipReason};
 
 /// Tuples quoted by ICMP errors that are remembered for numbering.
 const QUOTED_CAPACITY: usize = 1 << 16;
@@ -218,7 +218,7 @@ impl Analyzer {
             }
             flow.apply(direction, &segment, mark, class, &mut self.relabels);
             if self.options.number_streams && segment.fragment.is_none() {
-                self.streams.number(flow, place);
+                self.streams.number(flow, place.stream, place.is_reuse);
             }
         }
         if segment.fragment.is_some()
@@ -238,8 +238,7 @@ impl Analyzer {
         };
         flow.extend(head.direction, head.payload_seq, head.payload_len, payload_len, mark);
         if self.options.number_streams {
-            let place = Place { flow: head.flow, direction: head.direction, is_new: false, is_reuse: false };
-            self.streams.number(flow, place);
+            self.streams.number(flow, None, false);
         }
     }
 
@@ -250,7 +249,7 @@ impl Analyzer {
             && let Some(flow) = self.table.flow_mut(index)
         {
             flow.icmp(IcmpEvent { mark, about: direction, from: error.from, kind: error.kind });
-        } else if self.options.number_streams && error.quotes_stream {
+        } else if self.options.number_streams {
             self.streams.reserve(FlowKey::new(src, dst).0);
         }
     }
@@ -277,11 +276,12 @@ struct Streams {
 }
 
 impl Streams {
-    fn number(&mut self, flow: &mut Flow, place: Place) {
+    /// Numbers `flow`, with the number that it takes over from an earlier generation, if any.
+    fn number(&mut self, flow: &mut Flow, inherited: Option<u32>, is_reuse: bool) {
         if flow.stream.is_some() {
             return;
         }
-        let reserved = if place.is_reuse { None } else { self.reserved.remove(&flow.key) };
+        let reserved = if is_reuse { inherited } else { self.reserved.remove(&flow.key) };
         flow.stream = Some(reserved.unwrap_or_else(|| self.take()));
     }
 
@@ -309,10 +309,4 @@ const fn reason_kind(reason: SkipReason) -> &'static str {
         SkipReason::TooDeep => "too-deep",
         SkipReason::Opaque => "opaque",
     }
-}
-
-/// Whether a segment opens a generation by the rule that Wireshark follows: see `table`.
-#[must_use]
-pub(crate) const fn is_plain_syn(flags: Flags) -> bool {
-    flags.has(Flags::SYN) && !flags.has(Flags::ACK)
 }

@@ -8,6 +8,7 @@ pub mod bounded;
 pub mod classify;
 pub mod duplicates;
 pub mod endpoint;
+pub mod fragments;
 pub mod gaps;
 pub mod key;
 pub mod kind;

@@ -16,3 +16,5 @@ pub mod seq;
 pub mod time;
 pub mod wire;
 pub mod flow;
+pub mod analyzer;
+pub mod report;

@@ -6,7 +6,7 @@ use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::{Answer, Held, Probes};
 use crate::flow::resets::{self, Acceptability};
-use crate::flow::{Direction, Flow, Turn};
+use crate::flow::{Direction, Flow, IcmpEvent, Turn};
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
 use crate::wire::{Flags, Segment};
@@ -33,6 +33,7 @@ impl Flow {
         relabels: &mut Vec<Relabel>,
     ) {
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
+        self.note_base(direction, segment);
         if kind == SegmentKind::DuplicateFrame {
             let duplicates = &mut self.end_mut(direction).counters.duplicates;
             *duplicates = duplicates.saturating_add(1);
@@ -55,6 +56,43 @@ impl Flow {
             self.apply_sequence(direction, segment, mark, &class, kind);
         }
         self.apply_common(direction, segment, mark, kind);
+    }
+
+    /// The rest of a fragmented segment was seen: its payload reaches from `seq` over `whole` octets, not over `part`.
+    pub(crate) fn extend(&mut self, direction: Direction, seq: Seq, part: u32, whole: u32, mark: Mark) {
+        let end = self.end_mut(direction);
+        let (short, full) = (seq.plus(part), seq.plus(whole));
+        if end.snd_nxt.is_some_and(|nxt| !nxt.before(short) && nxt.before(full)) {
+            end.snd_nxt = Some(full);
+            end.counters.payload_bytes += u64::from(whole.saturating_sub(part));
+        }
+        self.last = self.last.max_by_time(mark);
+    }
+
+    /// Takes note of an ICMP error about a segment of this flow.
+    pub(crate) fn icmp(&mut self, event: IcmpEvent) {
+        self.extras_mut().icmp.push(event);
+    }
+
+    /// The capture holds the flow's beginning a second time.
+    pub(crate) fn mark_replayed(&mut self) {
+        self.extras_mut().replayed = true;
+    }
+
+    /// What Wireshark 4 takes for the initial numbers: those of a SYN, else one below the first number seen, the
+    /// other end's acknowledgments included.
+    fn note_base(&mut self, direction: Direction, segment: &Segment<'_>) {
+        if segment.fragment.is_some() {
+            return;
+        }
+        let is_syn = segment.flags.has(Flags::SYN);
+        let end = self.end_mut(direction);
+        if end.base.is_none() || (is_syn && segment.flags.has(Flags::ACK)) {
+            end.base = Some(if is_syn { segment.seq } else { segment.seq.minus(1) });
+        }
+        if let Some(ack) = segment.acknowledged() {
+            self.end_mut(direction.reverse()).base.get_or_insert(ack.minus(1));
+        }
     }
 
     /// The capture ended at `end`: decides what is left to decide.

@@ -138,6 +138,8 @@ pub struct Silence {
 pub struct Endpoint {
     /// Initial sequence number, from a SYN.
     pub isn: Option<Seq>,
+    /// What Wireshark takes for the initial sequence number: it decides where Wireshark starts another stream.
+    pub base: Option<Seq>,
     /// SND.NXT: the highest sequence end seen, acknowledged-but-unseen octets included.
     pub snd_nxt: Option<Seq>,
     /// SND.UNA: the highest acknowledgment that the other end sent.

@@ -27,3 +27,11 @@ pub struct Mark {
     /// In which frame.
     pub frame: FrameId,
 }
+
+impl Mark {
+    /// The later of two marks.
+    #[must_use]
+    pub fn max_by_time(self, other: Self) -> Self {
+        if other.time > self.time { other } else { self }
+    }
+}

@@ -28,6 +28,8 @@ pub struct Place {
     pub is_new: bool,
     /// Whether an earlier generation of the same tuple exists.
     pub is_reuse: bool,
+    /// The earlier generation's stream, where Wireshark sees no new one.
+    pub stream: Option<u32>,
 }
 
 impl FlowTable {
@@ -40,25 +42,33 @@ impl FlowTable {
         let flows = &self.flows;
         let found = self.current.find_mut(hash, |&index| flows.get(index as usize).is_some_and(|flow| flow.key == key));
         let next = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
-        let mut is_reuse = false;
+        let mut opening = Opening::First;
         if let Some(index) = found {
             if let Some(flow) = flows.get(*index as usize) {
                 let direction = flow.direction(from_low);
-                if !opens_generation(flow, direction, segment) {
-                    return Place { flow: *index, direction, is_new: false, is_reuse: false };
+                opening = opens_generation(flow, direction, segment, mark);
+                if opening == Opening::None {
+                    return Place { flow: *index, direction, is_new: false, is_reuse: false, stream: None };
                 }
             }
             *index = next;
-            is_reuse = true;
         } else {
             let hasher = &self.hasher;
             let rehash = |&index: &u32| flows.get(index as usize).map_or(0, |flow| hasher.hash_one(flow.key));
             self.current.insert_unique(hash, next, rehash);
         }
-        let flow = Flow::new(key, from_low, segment, mark);
+        let mut flow = Flow::new(key, from_low, segment, mark);
         let direction = flow.direction(from_low);
+        let stream = match opening {
+            Opening::Unseen(stream) => stream,
+            Opening::Replay(stream) => {
+                flow.mark_replayed();
+                stream
+            }
+            _ => None,
+        };
         self.flows.push(flow);
-        Place { flow: next, direction, is_new: true, is_reuse }
+        Place { flow: next, direction, is_new: true, is_reuse: opening != Opening::First, stream }
     }
 
     /// The current flow between two sockets, and whether `src` is its lower end, if the capture has shown one.
@@ -89,18 +99,34 @@ impl FlowTable {
     }
 }
 
+/// How a segment opens a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    /// It does not: the flow goes on.
+    None,
+    /// The first of its tuple.
+    First,
+    /// A SYN with another number: a new generation, and a new stream in Wireshark.
+    Reuse,
+    /// A SYN-ACK with another number: a new generation whose SYN was not captured. Wireshark stays in its stream.
+    Unseen(Option<u32>),
+    /// The same SYN again while time runs backwards: the capture holds the packets twice. Wireshark stays.
+    Replay(Option<u32>),
+}
+
 /// Rule 20: a SYN with a number that this direction did not start with opens a new generation.
-fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>) -> bool {
+fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark: Mark) -> Opening {
     if !segment.flags.has(Flags::SYN) {
-        return false;
+        return Opening::None;
     }
     let sender = flow.end(direction);
     if segment.flags.has(Flags::ACK) {
-        return sender.isn.is_some_and(|isn| isn != segment.seq);
+        let is_other = sender.isn.is_some_and(|isn| isn != segment.seq);
+        return if is_other { Opening::Unseen(flow.stream) } else { Opening::None };
     }
-    match sender.isn {
-        Some(isn) => isn != segment.seq,
-        // A SYN from an end that was seen in the middle of a conversation starts another one.
-        None => sender.snd_nxt.is_some() && sender.last.is_some(),
+    match sender.base {
+        Some(base) if base != segment.seq => Opening::Reuse,
+        Some(_) if mark.time < flow.last.time && flow.last_payload.is_some() => Opening::Replay(flow.stream),
+        _ => Opening::None,
     }
 }
