@@ -1,4 +1,5 @@
 //! From the analysis to words: the serialisable model and what renders it.
 
+pub mod model;
 pub mod trace;
 pub mod units;
