@@ -12,6 +12,8 @@
 //! ```
 
 pub mod capture;
+pub mod commands;
 pub mod seq;
 pub mod time;
+pub mod timeouts;
 pub mod wire;
