@@ -11,7 +11,8 @@ mod search;
 use crate::time::Span;
 
 pub use entry::{
-    Basis, Confidence, Counts, Date, EnabledByDefault, Entry, Expiry, Kind, KeepaliveDefault, Layer, Origin, Refresh, Seconds, State,
+    Basis, Confidence, Counts, Date, EnabledByDefault, Entry, Expiry, KeepaliveDefault, Kind, Layer, Origin, Refresh,
+    Seconds, State,
 };
 pub use load::{TableError, UserFile, user_file};
 pub use matching::{Candidate, Clock, Fit, Observation, lateness};

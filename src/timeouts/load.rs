@@ -8,9 +8,9 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Table;
 use super::entry::{Entry, Expiry, KeepaliveDefault, Origin, Seconds};
 use super::search::nearest;
-use super::Table;
 
 /// Why a table could not be used, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -119,13 +119,25 @@ impl Row for Entry {
         check_id(&self.id)?;
         let idle = self.idle.0;
         if idle == 0 {
-            return fault("idle_seconds", "a timer of 0 s", "give at least 1, or leave the row out where there is no limit");
+            return fault(
+                "idle_seconds",
+                "a timer of 0 s",
+                "give at least 1, or leave the row out where there is no limit",
+            );
         }
         if self.min.is_some_and(|Seconds(min)| min > idle) {
-            return fault("min_seconds", "greater than idle_seconds", "make min_seconds the least value that can be set");
+            return fault(
+                "min_seconds",
+                "greater than idle_seconds",
+                "make min_seconds the least value that can be set",
+            );
         }
         if self.max.is_some_and(|Seconds(max)| max < idle) {
-            return fault("max_seconds", "less than idle_seconds", "make max_seconds the greatest value that can be set");
+            return fault(
+                "max_seconds",
+                "less than idle_seconds",
+                "make max_seconds the greatest value that can be set",
+            );
         }
         check_expiry(&self.on_expiry)
     }
@@ -151,7 +163,11 @@ impl Row for KeepaliveDefault {
         check_id(&self.id)?;
         for (key, value) in [("time_seconds", self.time), ("interval_seconds", self.interval)] {
             if value == Some(Seconds(0)) {
-                return fault(key, "a time of 0 s", "give at least 1, or leave the key out where the value is not known");
+                return fault(
+                    key,
+                    "a time of 0 s",
+                    "give at least 1, or leave the key out where the value is not known",
+                );
             }
         }
         Ok(())
@@ -173,7 +189,8 @@ fn check_expiry(on_expiry: &[Expiry]) -> Result<(), Fault> {
     if on_expiry.contains(&Expiry::Unknown) && on_expiry.len() > 1 {
         return fault("on_expiry", "\"unknown\" beside something known", "leave \"unknown\" out");
     }
-    let again = on_expiry.iter().enumerate().find(|(at, expiry)| on_expiry.iter().take(*at).any(|before| before == *expiry));
+    let again =
+        on_expiry.iter().enumerate().find(|(at, expiry)| on_expiry.iter().take(*at).any(|before| before == *expiry));
     match again {
         Some((_, expiry)) => fault("on_expiry", &format!("\"{expiry}\" stands there twice"), "name each only once"),
         None => Ok(()),
@@ -195,7 +212,12 @@ impl File<'_> {
         let span = rows.span();
         let DeValue::Array(rows) = rows.into_inner() else {
             let advice = format!("start each row with [[{}]], in double brackets", R::SECTION);
-            return Err(self.error(Some(span), String::new(), &format!("`{}` is not a list of rows", R::SECTION), &advice));
+            return Err(self.error(
+                Some(span),
+                String::new(),
+                &format!("`{}` is not a list of rows", R::SECTION),
+                &advice,
+            ));
         };
         let mut read: Vec<R> = Vec::with_capacity(rows.len());
         for (at, value) in rows.into_iter().enumerate() {
@@ -236,7 +258,8 @@ impl<'a> RowPlace<'a> {
         let table = value.get_ref().as_table();
         let id = table.and_then(|table| table.get("id")).and_then(|id| id.get_ref().as_str());
         let name = id.map_or_else(|| format!("row {}", at + 1), |id| format!("{id:?}"));
-        let keys = table.into_iter().flatten().map(|(key, value)| (key.get_ref().to_string(), key.span(), value.span()));
+        let keys =
+            table.into_iter().flatten().map(|(key, value)| (key.get_ref().to_string(), key.span(), value.span()));
         Self { file, name: format!("[[{}]] {name}", R::SECTION), span: value.span(), keys: keys.collect() }
     }
 
@@ -248,7 +271,8 @@ impl<'a> RowPlace<'a> {
             };
             return Err(self.error(key, "unknown key", &next_step));
         }
-        let text = |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().is_some_and(|text| text.contains(char::is_control));
+        let text =
+            |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().is_some_and(|text| text.contains(char::is_control));
         if let Some((key, _)) = value.get_ref().as_table().into_iter().flatten().find(|(_, value)| text(value)) {
             return Err(self.error(key.get_ref(), "a control character in the text", "leave it out"));
         }

@@ -8,8 +8,8 @@
 //!    itself was seen (RST to both ends, FIN, HTTP 408 or 504) the silence is the timer, so the value must also be within
 //!    [`lateness`]. Where the death showed only on the next packet, the silence is no more than an upper bound.
 //! 3. A row whose timer keepalives would have restarted is no candidate for a silence that had keepalives in it.
-//! 4. Order: default value in the bracket before an older default before a value that can be set; the manner of killing agrees,
-//!    is open, disagrees; the clock agrees; the user's own row; documented before recalled; checked twice; nearest to the
+//! 4. Order: the default is the silence itself, lies in the bracket, did so in older releases, can be set so; the manner of killing
+//!    agrees, is open, disagrees; the clock agrees; the user's own row; documented before recalled; checked twice; nearest to the
 //!    shortest silence that died; id.
 
 use std::cmp::Reverse;
@@ -102,8 +102,9 @@ impl Table {
         let rows = self.entries().iter().filter(|entry| {
             entry.state == seen.state && entry.counts != Counts::Lifetime && entry.cuts && !restarted(entry, seen.clock)
         });
-        let mut found: Vec<_> =
-            rows.filter_map(|entry| fit(entry, seen).map(|(fit, value)| (rank(entry, fit, value, seen), entry, fit, value))).collect();
+        let mut found: Vec<_> = rows
+            .filter_map(|entry| fit(entry, seen).map(|(fit, value)| (rank(entry, fit, value, seen), entry, fit, value)))
+            .collect();
         found.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         found.into_iter().map(|(_, entry, fit, value)| explain(entry, fit, value, seen)).collect()
     }
@@ -164,7 +165,8 @@ fn manner_agreement(entry: &Entry, manner: Option<Expiry>) -> Agreement {
     let rows = &entry.on_expiry;
     if rows.contains(&manner) || (orderly(&manner) && rows.iter().any(orderly)) {
         Agreement::Agrees
-    } else if rows.contains(&Expiry::Unknown) || rows.iter().any(|expiry| on_next_packet(Some(manner)) && on_next_packet(Some(*expiry)))
+    } else if rows.contains(&Expiry::Unknown)
+        || rows.iter().any(|expiry| on_next_packet(Some(manner)) && on_next_packet(Some(*expiry)))
     {
         Agreement::Open
     } else {
@@ -182,8 +184,7 @@ fn clock_agreement(entry: &Entry, clock: Clock) -> Agreement {
 
 fn rank<'a>(entry: &'a Entry, fit: Fit, value: Span, seen: &Observation) -> impl Ord + use<'a> {
     (
-        // Exact and inside are one rank: which of them it is says the distance below.
-        fit.max(Fit::Inside),
+        fit,
         manner_agreement(entry, seen.manner),
         clock_agreement(entry, seen.clock),
         entry.origin == Origin::BuiltIn,
@@ -199,7 +200,9 @@ fn explain<'a>(entry: &'a Entry, fit: Fit, value: Span, seen: &Observation) -> C
     let Candidate { reasons, against, .. } = &mut candidate;
     let secs = value.as_nanos() / crate::time::NANOS_PER_SECOND;
     match fit {
-        Fit::Exact => reasons.push(format!("its default of {secs} s is the silence that died, as timers fire late and never early")),
+        Fit::Exact => {
+            reasons.push(format!("its default of {secs} s is the silence that died, within the lateness of timers"))
+        }
         Fit::Inside => reasons.push(format!("its default of {secs} s lies in the bracket")),
         Fit::Previous => {
             reasons.push(format!("its older default of {secs} s lies in the bracket"));

@@ -48,7 +48,10 @@ impl Table {
         let terms = terms(query);
         let matches = |row: &&KeepaliveDefault| {
             let text = [&row.id, &row.product, &row.setting, &row.note];
-            let timer = |span| (row.time.map(Seconds::span) == Some(span) || row.interval.map(Seconds::span) == Some(span)).then_some(Why::Value);
+            let timer = |span| {
+                (row.time.map(Seconds::span) == Some(span) || row.interval.map(Seconds::span) == Some(span))
+                    .then_some(Why::Value)
+            };
             worst(terms.iter().map(|term| term.find(&text, timer))).is_some()
         };
         self.keepalive_defaults().iter().filter(matches).collect()
@@ -57,7 +60,8 @@ impl Table {
     /// Up to five ids that a query which found nothing may have meant, best first.
     #[must_use]
     pub fn suggestions(&self, query: &str) -> Vec<&str> {
-        let words: Vec<String> = query.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).filter(|word| word.len() > 1).collect();
+        let words: Vec<String> =
+            query.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).filter(|word| word.len() > 1).collect();
         let rows = self.entries().iter().map(|entry| (entry.id.as_str(), entry.vendor.as_str(), &entry.origin));
         let stacks = self.keepalive_defaults().iter().map(|row| (row.id.as_str(), "", &row.origin));
         let mut scored: Vec<_> = rows
@@ -66,7 +70,8 @@ impl Table {
                 let vendor = vendor.to_lowercase();
                 let parts: Vec<&str> = id.split('-').chain(vendor.split_whitespace()).collect();
                 let known = words.iter().filter(|word| parts.iter().any(|part| alike(word, part))).count();
-                (known > 0).then(|| (words.len() - known, edit_distance(&words.join("-"), id), *origin == Origin::BuiltIn, id))
+                (known > 0)
+                    .then(|| (words.len() - known, edit_distance(&words.join("-"), id), *origin == Origin::BuiltIn, id))
             })
             .collect();
         scored.sort_unstable();
@@ -86,7 +91,8 @@ pub fn parse_duration(text: &str) -> Option<Span> {
         let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at_checked(letters)?;
         let first = rest.len() == text.len();
-        total += number.parse::<f64>().ok()? * unit_seconds(unit).filter(|_| !unit.is_empty() || (first && after.is_empty()))?;
+        total += number.parse::<f64>().ok()?
+            * unit_seconds(unit).filter(|_| !unit.is_empty() || (first && after.is_empty()))?;
         rest = after;
     }
     (!text.is_empty()).then(|| Span::from_secs_f64(total))
