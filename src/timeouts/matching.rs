@@ -9,13 +9,13 @@
 //!    [`lateness`]. Where the death showed only on the next packet, the silence is no more than an upper bound.
 //! 3. A row whose timer keepalives would have restarted is no candidate for a silence that had keepalives in it.
 //! 4. Order: the default is the silence itself, lies in the bracket, did so in older releases, can be set so; the manner of killing
-//!    agrees, is open, disagrees; the clock agrees; the user's own row; documented before recalled; checked twice; nearest to the
+//!    agrees, is of the same kind, is not known, disagrees; the clock agrees; the user's own row; documented before recalled; checked twice; nearest to the
 //!    shortest silence that died; id.
 
 use std::cmp::Reverse;
 
 use super::Table;
-use super::entry::{Confidence, Counts, Entry, Expiry, Origin, Refresh, Seconds, State};
+use super::entry::{Basis, Confidence, Counts, Entry, Expiry, Origin, Refresh, Seconds, State};
 use crate::time::Span;
 
 /// By how much a silence may look shorter at the capture point than at the box with the timer: queueing before one of its ends.
@@ -155,19 +155,23 @@ fn on_next_packet(manner: Option<Expiry>) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Agreement {
     Agrees,
+    /// Not the same, but of one kind: an orderly close, or silence at expiry.
+    Alike,
     Open,
     Disagrees,
 }
 
 fn manner_agreement(entry: &Entry, manner: Option<Expiry>) -> Agreement {
     let Some(manner) = manner.filter(|manner| *manner != Expiry::Unknown) else { return Agreement::Open };
-    let orderly = |expiry: &Expiry| matches!(expiry, Expiry::Fin | Expiry::Http408 | Expiry::Http504);
-    let rows = &entry.on_expiry;
-    if rows.contains(&manner) || (orderly(&manner) && rows.iter().any(orderly)) {
+    let orderly = |expiry: Expiry| matches!(expiry, Expiry::Fin | Expiry::Http408 | Expiry::Http504);
+    let alike = |expiry: Expiry| {
+        (orderly(manner) && orderly(expiry)) || (on_next_packet(Some(manner)) && on_next_packet(Some(expiry)))
+    };
+    if entry.on_expiry.contains(&manner) {
         Agreement::Agrees
-    } else if rows.contains(&Expiry::Unknown)
-        || rows.iter().any(|expiry| on_next_packet(Some(manner)) && on_next_packet(Some(*expiry)))
-    {
+    } else if entry.on_expiry.iter().any(|expiry| alike(*expiry)) {
+        Agreement::Alike
+    } else if entry.on_expiry.contains(&Expiry::Unknown) {
         Agreement::Open
     } else {
         Agreement::Disagrees
@@ -201,7 +205,7 @@ fn explain<'a>(entry: &'a Entry, fit: Fit, value: Span, seen: &Observation) -> C
     let secs = value.as_nanos() / crate::time::NANOS_PER_SECOND;
     match fit {
         Fit::Exact => {
-            reasons.push(format!("its default of {secs} s is the silence that died, within the lateness of timers"))
+            reasons.push(format!("its default of {secs} s is the silence itself, within the lateness of timers"))
         }
         Fit::Inside => reasons.push(format!("its default of {secs} s lies in the bracket")),
         Fit::Previous => {
@@ -213,13 +217,34 @@ fn explain<'a>(entry: &'a Entry, fit: Fit, value: Span, seen: &Observation) -> C
             against.push(format!("its default of {} s lies outside", entry.idle.0));
         }
     }
-    if let Some(manner) = seen.manner {
-        match manner_agreement(entry, seen.manner) {
-            Agreement::Agrees => reasons.push(format!("it kills in this manner ({manner})")),
-            Agreement::Open => {}
-            Agreement::Disagrees => against.push(format!("it is known to kill otherwise ({})", expiry_list(entry))),
-        }
+    explain_manner(&mut candidate, seen);
+    explain_clock(&mut candidate, seen);
+    if entry.counts == Counts::Exchange {
+        candidate.against.push("it counts the whole exchange, not silence".to_owned());
     }
+    if entry.confidence == Confidence::Recalled {
+        candidate.against.push("its value is general knowledge without a source".to_owned());
+    }
+    candidate
+}
+
+fn explain_manner(candidate: &mut Candidate<'_>, seen: &Observation) {
+    let entry = candidate.entry;
+    let Some(manner) = seen.manner else { return };
+    let kills = entry.on_expiry.iter().map(|expiry| expiry.as_str()).collect::<Vec<_>>().join(", ");
+    match manner_agreement(entry, seen.manner) {
+        Agreement::Agrees => candidate.reasons.push(format!("it kills in this manner ({manner})")),
+        Agreement::Alike => candidate.reasons.push(format!("it kills in a like manner ({kills})")),
+        Agreement::Open => {}
+        Agreement::Disagrees if entry.behaviour_basis == Basis::Documented => {
+            candidate.against.push(format!("it is documented to kill otherwise ({kills})"));
+        }
+        Agreement::Disagrees => candidate.against.push(format!("it should kill otherwise ({kills})")),
+    }
+}
+
+fn explain_clock(candidate: &mut Candidate<'_>, seen: &Observation) {
+    let Candidate { entry, reasons, against, .. } = candidate;
     match (seen.clock, entry.refresh) {
         (Clock::Packet, Refresh::Refreshed) => reasons.push("its timer counts packets, and there were none".to_owned()),
         (Clock::Payload, Refresh::NotRefreshed) => {
@@ -228,15 +253,4 @@ fn explain<'a>(entry: &'a Entry, fit: Fit, value: Span, seen: &Observation) -> C
         (_, Refresh::Unknown) => against.push("whether keepalives restart its timer is not known".to_owned()),
         _ => {}
     }
-    if entry.counts == Counts::Exchange {
-        against.push("it counts the whole exchange, not silence".to_owned());
-    }
-    if entry.confidence == Confidence::Recalled {
-        against.push("its value is general knowledge without a source".to_owned());
-    }
-    candidate
-}
-
-fn expiry_list(entry: &Entry) -> String {
-    entry.on_expiry.iter().map(|expiry| expiry.as_str()).collect::<Vec<_>>().join(", ")
 }
