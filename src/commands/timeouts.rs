@@ -1,15 +1,16 @@
 //! `idlegap timeouts`: lists, searches and explains the table of known timeouts.
 
 mod explain;
+mod grid;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid, Width, presets};
+use comfy_table::Table as Grid;
 use serde::Serialize;
 
-use crate::time::Span;
+use self::grid::{LEAST_WIDTH, constrain, duration, grid, product, stacked, write_grid};
 use crate::timeouts::{Entry, KeepaliveDefault, Refresh, Seconds, Table, TableError, Why, parse_duration, user_file};
 
 /// What was typed after `idlegap timeouts`.
@@ -102,14 +103,6 @@ pub fn render(table: &Table, query: &str, format: Format, width: u16, out: &mut 
     }
     Ok(if selection.is_empty() { Found::Nothing } else { Found::Rows })
 }
-
-/// A length of time in seconds, with its parts from a minute on: `350 s (5m50s)`.
-fn duration(span: Span) -> String {
-    let secs = span.as_nanos() / crate::time::NANOS_PER_SECOND;
-    if secs < 60 { format!("{secs} s") } else { format!("{secs} s ({})", parts(secs)) }
-}
-
-const LEAST_WIDTH: u16 = 80;
 
 /// The rows a query selects.
 #[derive(Serialize)]
@@ -215,48 +208,4 @@ fn stacks_grid(stacks: &[&KeepaliveDefault], width: u16) -> Grid {
     }
     constrain(&mut grid, &[None, Some(11), Some(8), Some(8), Some(6)]);
     grid
-}
-
-fn product(entry: &Entry) -> String {
-    if entry.product.starts_with(&entry.vendor) {
-        entry.product.clone()
-    } else {
-        format!("{} {}", entry.vendor, entry.product)
-    }
-}
-
-fn grid(width: u16) -> Grid {
-    let mut grid = Grid::new();
-    grid.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    grid
-}
-
-/// Two blanks between columns and none around them; each column as wide as given, where it is.
-fn constrain(grid: &mut Grid, widths: &[Option<u16>]) {
-    let last = widths.len().saturating_sub(1);
-    for (at, (column, width)) in grid.column_iter_mut().zip(widths).enumerate() {
-        let padding = if at == last { 0 } else { 2 };
-        column.set_padding((0, padding));
-        if let Some(width) = width {
-            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + padding)));
-        }
-    }
-}
-
-fn write_grid(grid: &Grid, out: &mut impl Write) -> io::Result<()> {
-    for line in grid.to_string().lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-/// The same as [`duration`] on two lines, for a narrow column.
-fn stacked(span: Span) -> String {
-    duration(span).replacen(" (", "\n(", 1)
-}
-
-fn parts(secs: i64) -> String {
-    let (days, hours, minutes, seconds) = (secs / 86_400, secs / 3_600 % 24, secs / 60 % 60, secs % 60);
-    let named = [(days, 'd'), (hours, 'h'), (minutes, 'm'), (seconds, 's')];
-    named.into_iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect()
 }

@@ -8,9 +8,8 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Table;
 use super::entry::{Entry, Expiry, KeepaliveDefault, Origin, Seconds};
-use super::search::nearest;
+use super::spelling::nearest;
 
 /// Why a table could not be used, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,17 +55,24 @@ pub fn user_file(
     Some(UserFile { path: config.join("idlegap").join("timeouts.toml"), required: false })
 }
 
+/// The rows of one file.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) entries: Vec<Entry>,
+    pub(super) keepalive_defaults: Vec<KeepaliveDefault>,
+}
+
 /// Reads the rows of one file.
-pub(super) fn parse(text: &str, origin: &Origin) -> Result<Table, TableError> {
+pub(super) fn parse(text: &str, origin: &Origin) -> Result<Rows, TableError> {
     let file = File { text, origin };
     let document = DeTable::parse(text).map_err(|error| {
         file.error(error.span(), String::new(), error.message().trim_end(), "correct the TOML syntax there")
     })?;
-    let mut table = Table { entries: Vec::new(), keepalive_defaults: Vec::new() };
+    let mut read = Rows::default();
     for (key, rows) in document.into_inner() {
         match key.get_ref().as_ref() {
-            Entry::SECTION => table.entries = file.rows(rows)?,
-            KeepaliveDefault::SECTION => table.keepalive_defaults = file.rows(rows)?,
+            Entry::SECTION => read.entries = file.rows(rows)?,
+            KeepaliveDefault::SECTION => read.keepalive_defaults = file.rows(rows)?,
             other => {
                 return Err(file.error(
                     Some(key.span()),
@@ -77,7 +83,7 @@ pub(super) fn parse(text: &str, origin: &Origin) -> Result<Table, TableError> {
             }
         }
     }
-    Ok(table)
+    Ok(read)
 }
 
 /// What the loader needs to know of a kind of row.

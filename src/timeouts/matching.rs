@@ -14,8 +14,8 @@
 
 use std::cmp::Reverse;
 
-use super::Table;
 use super::entry::{Basis, Confidence, Counts, Entry, Expiry, Origin, Refresh, Seconds, State};
+use super::table::Table;
 use crate::time::Span;
 
 /// By how much a silence may look shorter at the capture point than at the box with the timer: queueing before one of its ends.

@@ -1,7 +1,8 @@
 //! Finding rows by words and numbers, and guessing what was meant where nothing is found.
 
-use super::entry::{Entry, KeepaliveDefault, Seconds};
-use super::{Origin, Table};
+use super::entry::{Entry, KeepaliveDefault, Origin, Seconds};
+use super::spelling::{alike, edit_distance};
+use super::table::Table;
 use crate::time::Span;
 
 /// A row that a query found.
@@ -98,12 +99,6 @@ pub fn parse_duration(text: &str) -> Option<Span> {
     (!text.is_empty()).then(|| Span::from_secs_f64(total))
 }
 
-/// The known word nearest to `word`, if one is near enough to have been meant.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let best = known.iter().min_by_key(|candidate| edit_distance(word, candidate))?;
-    (edit_distance(word, best) <= 1 + word.chars().count() / 4).then_some(*best)
-}
-
 fn unit_seconds(unit: &str) -> Option<f64> {
     Some(match unit {
         "ms" => 0.001,
@@ -162,34 +157,4 @@ fn value(entry: &Entry, span: Span) -> Option<Why> {
 /// All of the terms must be found; the row is as good as its worst term.
 fn worst(found: impl Iterator<Item = Option<Why>>) -> Option<Why> {
     found.into_iter().try_fold(Why::Value, |worst, why| Some(worst.max(why?)))
-}
-
-fn alike(word: &str, part: &str) -> bool {
-    let slips = word.chars().count().min(part.chars().count()) / 4;
-    edit_distance(word, part) <= slips.min(2)
-}
-
-/// Least number of characters to add, remove, replace or swap with their neighbour (optimal string alignment).
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    let mut last_a = None;
-    for (i, ca) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        let mut last_b = None;
-        for (j, &cb) in b.iter().enumerate() {
-            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
-            let replaced = at(&row, j) + usize::from(ca != cb);
-            let mut best = replaced.min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
-            if j > 0 && last_a == Some(cb) && last_b == Some(ca) {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            next.push(best);
-            last_b = Some(cb);
-        }
-        before = std::mem::replace(&mut row, next);
-        last_a = Some(ca);
-    }
-    row.last().copied().unwrap_or_default()
 }

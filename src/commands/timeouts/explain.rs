@@ -2,7 +2,7 @@
 
 use comfy_table::Table as Grid;
 
-use super::{LEAST_WIDTH, constrain, duration, grid, product};
+use super::grid::{LEAST_WIDTH, constrain, duration, grid, product};
 use crate::time::{NANOS_PER_SECOND, Span};
 use crate::timeouts::{
     COMMON_KEEPALIVE_TIME, Counts, EnabledByDefault, Entry, Expiry, KeepaliveDefault, Layer, Origin, Refresh, Seconds,
