@@ -12,8 +12,10 @@
 //! ```
 
 pub mod capture;
+pub mod commands;
 pub mod seq;
 pub mod time;
+pub mod timeouts;
 pub mod wire;
 pub mod flow;
 pub mod analyzer;
