@@ -3,8 +3,8 @@
 //! The clock is the capture: the greatest record time seen is what silence is measured against at the end, so a file
 //! and a live run over the same packets see the same thing.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 
 use crate::capture::Record;
 use crate::flow::classify::{Class, classify};
@@ -183,6 +183,7 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, mut relabel: impl FnMut(Relabel)) -> Analysis {
         let mut flows = self.table.into_flows();
+        settle_silent_peers(&mut flows, &mut self.relabels);
         for flow in &mut flows {
             flow.finish(self.clock, &mut self.relabels);
         }
@@ -262,6 +263,28 @@ impl Analyzer {
     fn account(&mut self, count: impl FnOnce(&mut FileAccount)) {
         if let Some(account) = self.accounts.get_mut(self.file as usize) {
             count(account);
+        }
+    }
+}
+
+/// Rule 7, for flows of which one direction was seen: whether the silence of the other is real shows elsewhere in the
+/// capture.
+fn settle_silent_peers(flows: &mut [Flow], relabels: &mut Vec<Relabel>) {
+    let silent: HashSet<IpAddr> = flows.iter().filter_map(Flow::silent_peer).collect();
+    if silent.is_empty() {
+        return;
+    }
+    let speaks = |flow: &Flow, direction: Direction, ip: IpAddr| {
+        flow.end(direction).last.is_some() && silent.contains(&ip)
+    };
+    let mut seen: HashSet<IpAddr> = HashSet::new();
+    for flow in flows.iter() {
+        let ends = [(Direction::FromInitiator, flow.client().ip), (Direction::FromResponder, flow.server().ip)];
+        seen.extend(ends.into_iter().filter(|&(direction, ip)| speaks(flow, direction, ip)).map(|(_, ip)| ip));
+    }
+    for flow in flows {
+        if flow.silent_peer().is_some_and(|ip| seen.contains(&ip)) {
+            flow.settle_silent_peer(relabels);
         }
     }
 }
