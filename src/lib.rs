@@ -6,17 +6,20 @@
 //! capture   file | stdin | interface      -> Record
 //! wire      link, tunnel, IP, TCP         -> Segment | Skip
 //! flow      table, classify, apply        -> flows with gaps, probe trains, resets
+//! analyzer  push a record, finish         -> Analysis
 //! timeouts  the table of known timers
 //! verdict   flows, then groups of flows   -> findings
 //! report    the model and its renderers   -> words
+//! commands  each a short story told with the floors above
 //! ```
 
-pub mod capture;
-pub mod commands;
-pub mod seq;
 pub mod time;
-pub mod timeouts;
+pub mod seq;
+pub mod capture;
 pub mod wire;
 pub mod flow;
 pub mod analyzer;
+pub mod timeouts;
+pub mod verdict;
 pub mod report;
+pub mod commands;
