@@ -12,6 +12,7 @@
 //! ```
 
 pub mod capture;
+pub mod script;
 pub mod seq;
 pub mod time;
 pub mod wire;
