@@ -224,8 +224,8 @@ impl Datagram {
         match header {
             Extension::HopByHop => (0, PADDING),
             Extension::Destination => (60, PADDING),
-            // Type 4 with no segments left is passed over (RFC 8200 4.4).
-            Extension::Routing => (43, [0, 4, 0, 0, 0, 0, 0]),
+            // An experimental type (RFC 4727 4.3): with no segments left it is passed over (RFC 8200 4.4).
+            Extension::Routing => (43, [0, 253, 0, 0, 0, 0, 0]),
             Extension::AtomicFragment => (FRAGMENT_HEADER, self.fragment_fields(0, false)),
         }
     }
