@@ -1,5 +1,7 @@
 //! Every packet script of `fixtures/scripts`: well-formed, printable, a sound capture in tshark's eyes, and judged right.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 #[path = "scripts/judge.rs"]
 mod judge;
 
@@ -43,6 +45,19 @@ fn every_script_expects_something() {
             .filter_map(|frame| Some(script.line(frame.step?)))
             .collect();
         assert!(unexpected.is_empty(), "{name}: no kind expected for {unexpected:#?}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_scripts() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/PACKET-SCRIPTS.md");
+    let text = std::fs::read_to_string(path).expect("the documentation is there");
+    let blocks = text.split("```").skip(1).step_by(2);
+    let examples: Vec<&str> = blocks.filter(|block| block.contains("\nflow ") && block.contains("\n0 ")).collect();
+    assert_eq!(examples.len(), 3, "the documentation works three examples");
+    for example in examples {
+        let script = Script::parse(example).unwrap_or_else(|error| panic!("{error} in{example}"));
+        assert!(script.frames().iter().all(|frame| frame.segment.is_none() || frame.expected.is_some()), "{example}");
     }
 }
 

@@ -219,12 +219,8 @@ fn expectation() -> impl Strategy<Value = Expectation> {
     let count = prop_oneof![Just(Setting::Unknown), any::<u32>().prop_map(Setting::Value)];
     let evidence = (1_u64..1000, 0_u64..1000).prop_map(|(first, more)| (first, first + more));
     let timers = (option::of(setting()), option::of(setting()), option::of(count), option::of(span()));
-    let words = (
-        option::of(select(ORIGINS)),
-        option::of(select(CONFIDENCES)),
-        option::of(select(SIDES)),
-        option::of(evidence),
-    );
+    let words =
+        (option::of(select(ORIGINS)), option::of(select(CONFIDENCES)), option::of(select(SIDES)), option::of(evidence));
     (any::<bool>(), select(VERDICTS), option::of(0_usize..8), timers, words).prop_map(
         |(verdict, id, flow, (idle, interval, count, gap), (origin, confidence, half_open, evidence))| Expectation {
             subject: if verdict { Subject::Verdict } else { Subject::Finding },

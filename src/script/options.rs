@@ -107,7 +107,11 @@ pub(super) fn payload(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, ScriptError> {
     let start = cursor.offset();
     if !cursor.peek().starts_with('"') {
         let bytes = cursor.take("a quoted text or hex:BYTES", |text| hex(text.strip_prefix("hex:")?))?;
-        return if bytes.is_empty() { Err(cursor.fault(start, "expected at least one byte of data")) } else { Ok(bytes) };
+        return if bytes.is_empty() {
+            Err(cursor.fault(start, "expected at least one byte of data"))
+        } else {
+            Ok(bytes)
+        };
     }
     let text = cursor.remaining();
     let mut bytes = Vec::new();
@@ -160,7 +164,9 @@ pub(super) fn shared_framing(cursor: &mut Cursor<'_>, framing: &mut Framing) -> 
         "vlan" => framing.vlans = cursor.take("VLAN numbers N or N.M, 0 to 4095 each, at most 4", vlans)?,
         "df" => framing.dont_fragment = Some(cursor.take("0 or 1", bit)?),
         "snap" => framing.snap = Some(cursor.take("a number of bytes", number)?),
-        "ext" => framing.extensions = cursor.take("extension headers (hop, dst, route, frag), at most 8", extensions)?,
+        "ext" => {
+            framing.extensions = cursor.take("extension headers (hop, dst, route, frag), at most 8", extensions)?
+        }
         "tunnel" => framing.tunnel = Some(tunnel(cursor)?),
         _ => framing.padded = true,
     }

@@ -141,13 +141,8 @@ fn time(cursor: &mut Cursor<'_>) -> Result<Time, ScriptError> {
 
 fn step(cursor: &mut Cursor<'_>, script: &Script) -> Result<Step, ScriptError> {
     let time = time(cursor)?;
-    let mut step = Step {
-        time,
-        event: Event::Duplicate(1),
-        framing: super::Framing::default(),
-        expected: None,
-        repeat: None,
-    };
+    let mut step =
+        Step { time, event: Event::Duplicate(1), framing: super::Framing::default(), expected: None, repeat: None };
     if cursor.accept("dup") {
         step.event = Event::Duplicate(duplicate(cursor, script)?);
         modifiers(cursor, &mut step, None)?;
@@ -238,8 +233,7 @@ fn sequence_range(cursor: &Cursor<'_>, range: Word<'_>) -> Result<(Position, u16
         let (end, length) = rest.strip_suffix(')')?.split_once('(')?;
         Some((position(start)?, number::<i64>(end)?, number::<u16>(length)?))
     };
-    let (start, end, length) =
-        parts().ok_or_else(|| cursor.error(range.offset, "START:END(LENGTH)", range.text))?;
+    let (start, end, length) = parts().ok_or_else(|| cursor.error(range.offset, "START:END(LENGTH)", range.text))?;
     let true_end = sequence_end(start, length);
     if end != true_end {
         return Err(cursor.fault(range.offset, format_args!("{length} octets end at {true_end}, not at {end}")));

@@ -178,6 +178,7 @@ fn mismatch(expectation: &Expectation, judgement: &Judgement) -> String {
     text
 }
 
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -191,8 +192,12 @@ mod tests {
     fn observed() -> (Script, Observed) {
         let script = Script::parse(TEXT).expect("the script is well-formed");
         let flow = Some((["10.0.0.2:2".parse().expect("an end"), "10.0.0.1:1".parse().expect("an end")], 0));
-        let judgement =
-            Judgement { id: "idle-drop".to_owned(), flow, gap: Some(Span::from_millis(90_020)), ..Judgement::default() };
+        let judgement = Judgement {
+            id: "idle-drop".to_owned(),
+            flow,
+            gap: Some(Span::from_millis(90_020)),
+            ..Judgement::default()
+        };
         let rows = BTreeMap::from([
             (1, ("syn".to_owned(), String::new())),
             (2, ("keepalive-probe".to_owned(), "inferred from its rhythm".to_owned())),
