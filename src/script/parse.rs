@@ -344,8 +344,8 @@ fn expected(cursor: &mut Cursor<'_>) -> Result<Expected, ScriptError> {
 }
 
 fn repeat(cursor: &mut Cursor<'_>) -> Result<Repeat, ScriptError> {
-    let count = cursor.take("xN with N from 2 to 100000", |text| {
-        number(text.strip_prefix('x')?).filter(|count| (2..=100_000).contains(count))
+    let count = cursor.take("xN with N from 2 to 1000", |text| {
+        number(text.strip_prefix('x')?).filter(|count| (2..=1000).contains(count))
     })?;
     cursor.require("every")?;
     Ok(Repeat { count, every: cursor.take("SECONDS", seconds)? })
