@@ -8,6 +8,7 @@
 //! `parse(print(script)) == script` for every script that parsing can return.
 
 mod build;
+mod expect;
 mod frames;
 mod model;
 mod options;

@@ -5,12 +5,12 @@
 #[path = "scripts/judge.rs"]
 mod judge;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use idlegap::script::{Direction, Frame, LinkLayer, Position, Script, to_pcap};
+use idlegap::script::{Direction, Frame, KINDS, LinkLayer, Position, Script, to_pcap};
 
 /// File name and content of every script, in order of names.
 fn scripts() -> BTreeMap<String, Script> {
@@ -46,6 +46,18 @@ fn every_script_expects_something() {
             .collect();
         assert!(unexpected.is_empty(), "{name}: no kind expected for {unexpected:#?}");
     }
+}
+
+#[test]
+fn every_kind_is_expected_somewhere() {
+    let scripts = scripts();
+    let expected: BTreeSet<&str> = scripts
+        .values()
+        .flat_map(|script| &script.steps)
+        .filter_map(|step| Some(step.expected.as_ref()?.kind))
+        .collect();
+    let all: BTreeSet<&str> = KINDS.iter().copied().collect();
+    assert_eq!(expected, all);
 }
 
 #[test]

@@ -224,7 +224,7 @@ impl Datagram {
         match header {
             Extension::HopByHop => (0, PADDING),
             Extension::Destination => (60, PADDING),
-            // An experimental type (RFC 4727 4.3): with no segments left it is passed over (RFC 8200 4.4).
+            // An experimental type (RFC 4727): with no segments left it is passed over (RFC 8200 4.4).
             Extension::Routing => (43, [0, 253, 0, 0, 0, 0, 0]),
             Extension::AtomicFragment => (FRAGMENT_HEADER, self.fragment_fields(0, false)),
         }

@@ -243,5 +243,38 @@ mod tests {
             let records: usize = script.frames().iter().map(|frame| 16 + frame.bytes.len()).sum();
             prop_assert_eq!(to_pcap(&script).len(), 24 + records);
         }
+
+        /// etherparse as a second source for headers, options and checksums.
+        #[test]
+        fn etherparse_reads_what_the_script_says(mut script in any_script()) {
+            script.link = LinkLayer::Ethernet;
+            script.snap = None;
+            script.flows.iter_mut().for_each(|flow| flow.framing = Framing::default());
+            script.steps.iter_mut().for_each(|step| step.framing = Framing::default());
+            for frame in script.frames() {
+                let Some((flow, segment)) = frame.segment else { continue };
+                let packet = etherparse::PacketHeaders::from_ethernet_slice(&frame.bytes)
+                    .map_err(|error| TestCaseError::fail(error.to_string()))?;
+                let (Some(ip), Some(tcp)) = (packet.net, packet.transport.and_then(|header| header.tcp())) else {
+                    return Err(TestCaseError::fail("no TCP in IP"));
+                };
+                let payload = packet.payload.slice();
+                prop_assert_eq!(tcp.sequence_number, flow.sequence(segment.direction, segment.start).0);
+                prop_assert_eq!(tcp.ack, segment.flags.has(crate::wire::Flags::ACK));
+                prop_assert_eq!(payload.len(), usize::from(segment.payload_len));
+                prop_assert!(payload.starts_with(&segment.data));
+                let options = segment.options.iter().map(crate::script::TcpOption::wire_len).sum::<usize>();
+                prop_assert_eq!(tcp.options.len(), options.next_multiple_of(4));
+                let sum = match ip {
+                    etherparse::NetHeaders::Ipv4(ip, _) => {
+                        prop_assert_eq!(ip.header_checksum, ip.calc_header_checksum());
+                        tcp.calc_checksum_ipv4(&ip, payload)
+                    }
+                    etherparse::NetHeaders::Ipv6(ip, _) => tcp.calc_checksum_ipv6(&ip, payload),
+                    etherparse::NetHeaders::Arp(_) => return Err(TestCaseError::fail("ARP")),
+                };
+                prop_assert_eq!(Ok(tcp.checksum), sum);
+            }
+        }
     }
 }

@@ -157,6 +157,11 @@ pub(super) fn seconds(text: &str) -> Option<Span> {
     (span <= Span::from_secs(1_000_000_000)).then_some(span)
 }
 
+/// The word of a closed list that `text` is.
+pub(super) fn one_of(words: &[&'static str], text: &str) -> Option<&'static str> {
+    words.iter().copied().find(|word| *word == text)
+}
+
 /// An even number of hexadecimal digits.
 pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
