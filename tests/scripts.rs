@@ -10,7 +10,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use idlegap::script::{Direction, Frame, KINDS, LinkLayer, Position, Script, to_pcap};
+use idlegap::script::{Direction, Frame, KINDS, LinkLayer, Position, Script, Subject, to_pcap};
+
+use judge::{Judgement, Observed, differences};
 
 /// File name and content of every script, in order of names.
 fn scripts() -> BTreeMap<String, Script> {
@@ -45,6 +47,48 @@ fn every_script_expects_something() {
             .filter_map(|frame| Some(script.line(frame.step?)))
             .collect();
         assert!(unexpected.is_empty(), "{name}: no kind expected for {unexpected:#?}");
+    }
+}
+
+/// Runs `analyze` over the capture of every script and gathers what differs from the expectations.
+fn judge_all(analyze: impl Fn(&Script, &[u8]) -> Observed) -> Result<(), String> {
+    let mut report = String::new();
+    for (name, script) in scripts() {
+        if let Err(text) = differences(&script, &analyze(&script, &to_pcap(&script))) {
+            report.push_str(&format!("--- {name}\n{text}"));
+        }
+    }
+    if report.is_empty() { Ok(()) } else { Err(report) }
+}
+
+/// An analysis that says exactly what a script expects.
+fn oracle(script: &Script) -> Observed {
+    let row = |(index, frame): (usize, Frame<'_>)| {
+        let expected = frame.expected?;
+        Some((index as u64 + 1, (expected.kind.to_owned(), expected.note.clone().unwrap_or_default())))
+    };
+    let judgements = |subject: Subject| {
+        let of_subject = script.expectations.iter().filter(|expected| expected.subject == subject);
+        of_subject.map(|expected| Judgement::as_expected(script, expected)).collect()
+    };
+    Observed {
+        rows: script.frames().into_iter().enumerate().filter_map(row).collect(),
+        verdicts: judgements(Subject::Verdict),
+        findings: judgements(Subject::Finding),
+    }
+}
+
+#[test]
+fn expectations_can_be_met() {
+    judge_all(|script, _| oracle(script)).unwrap_or_else(|report| panic!("{report}"));
+}
+
+#[test]
+fn an_analysis_that_calls_everything_an_ack_fails_every_script() {
+    for (name, script) in scripts().into_iter().filter(|(_, script)| !script.steps.is_empty()) {
+        let mut observed = oracle(&script);
+        observed.rows.values_mut().for_each(|row| *row = ("ack".to_owned(), String::new()));
+        assert!(differences(&script, &observed).is_err(), "{name}");
     }
 }
 

@@ -45,6 +45,43 @@ pub(crate) struct Judgement {
     pub(crate) evidence: Vec<u64>,
 }
 
+impl Judgement {
+    /// The judgement that meets `expectation` to the letter.
+    pub(crate) fn as_expected(script: &Script, expectation: &Expectation) -> Self {
+        fn value<T>(setting: Option<Setting<T>>) -> Option<T> {
+            match setting {
+                Some(Setting::Value(value)) => Some(value),
+                Some(Setting::Unknown) | None => None,
+            }
+        }
+        let flow = expectation.flow.map(|flow| (ends(script, flow), generation(script, flow)));
+        Self {
+            id: expectation.id.to_owned(),
+            flow,
+            idle: value(expectation.idle).map(|span| (span, span)),
+            interval: value(expectation.interval).map(|span| (span, span)),
+            count: value(expectation.count),
+            gap: expectation.gap,
+            origin: expectation.origin.map(str::to_owned),
+            confidence: expectation.confidence.map(str::to_owned),
+            half_open: expectation.half_open.map(str::to_owned),
+            evidence: expectation.evidence.map_or_else(Vec::new, |(first, last)| vec![first, last]),
+        }
+    }
+}
+
+/// The two ends of a script's flow in a fixed order.
+fn ends(script: &Script, flow: usize) -> [SocketAddr; 2] {
+    let mut ends = [script.flows[flow].initiator, script.flows[flow].responder];
+    ends.sort();
+    ends
+}
+
+/// Which of the flows between its two ends a script's flow is.
+fn generation(script: &Script, flow: usize) -> usize {
+    (0..flow).filter(|earlier| ends(script, *earlier) == ends(script, flow)).count()
+}
+
 /// Every difference between what `script` expects and what was `observed`, in words.
 pub(crate) fn differences(script: &Script, observed: &Observed) -> Result<(), String> {
     let mut text = String::new();
@@ -119,15 +156,9 @@ fn findings(script: &Script, found: &[Judgement], text: &mut String) {
 /// Whether the judgement is about the flow of the expectation (or the expectation about no flow in particular).
 fn is_about(script: &Script, expectation: &Expectation, judgement: &Judgement) -> bool {
     let Some(index) = expectation.flow else { return true };
-    let ends = |flow: usize| {
-        let mut ends = [script.flows[flow].initiator, script.flows[flow].responder];
-        ends.sort();
-        ends
-    };
-    let generation = (0..index).filter(|earlier| ends(*earlier) == ends(index)).count();
     judgement.flow.is_some_and(|(mut seen, seen_generation)| {
         seen.sort();
-        seen == ends(index) && seen_generation == generation
+        seen == ends(script, index) && seen_generation == generation(script, index)
     })
 }
 
