@@ -12,14 +12,17 @@
 //! report    the model and its renderers   -> words
 //! commands  each a short story told with the floors above
 //! ```
+//!
+//! Beside the line stands `script`, the notation in which situations are written down for tests and tickets.
 
-pub mod time;
-pub mod seq;
-pub mod capture;
-pub mod wire;
-pub mod flow;
 pub mod analyzer;
+pub mod capture;
+pub mod commands;
+pub mod flow;
+pub mod report;
+pub mod script;
+pub mod seq;
+pub mod time;
 pub mod timeouts;
 pub mod verdict;
-pub mod report;
-pub mod commands;
+pub mod wire;
