@@ -20,7 +20,7 @@ pub(crate) fn packets(count: u32) -> Vec<Packet> {
     let packet = |i: u32| {
         let len = [60, 0, 61, 1514, 98][i as usize % 5];
         let data: Vec<u8> = (0..len).map(|byte: u32| (byte * 7 + i) as u8).collect();
-        let original_len = if i % 3 == 0 { len + 100 + i } else { len };
+        let original_len = if i.is_multiple_of(3) { len + 100 + i } else { len };
         Packet { secs: 1_700_000_000 + i / 4, nanos: (i % 4) * 250_001_000, data, original_len }
     };
     (0..count).map(packet).collect()

@@ -1,5 +1,7 @@
 //! Every capture container, laid out by hand byte by byte, damaged in every way, and held against other readers.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics is a test that fails")]
+
 mod build;
 mod damage;
 mod formats;
@@ -61,6 +63,7 @@ impl Read for Drip {
 }
 
 /// Whether a program is there. It may be missing on a desk, never in continuous integration.
+#[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
 fn has(program: &str) -> bool {
     let found = std::process::Command::new(program).arg("--version").output().is_ok();
     if !found {

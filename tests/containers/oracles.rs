@@ -11,7 +11,7 @@ use pcap_parser::{
 
 use idlegap::time::Timestamp;
 
-use crate::build::{Flavour, Ng, packets, pcap, pcapng};
+use crate::build::{Flavour, Ng, packets, pcap};
 use crate::{Owned, has, read};
 
 const FLAVOURS: [Flavour; 4] = [
@@ -130,8 +130,8 @@ fn libpcap_agrees_where_it_can_read() {
     let mut captures: Vec<Vec<u8>> = FLAVOURS.map(|flavour| pcap(flavour, 1, &packets(60))).into();
     captures.push(pcap(Flavour { big: false, nano: false, modified: true }, 1, &packets(60)));
     captures.push(pcap(Flavour { big: true, nano: false, modified: true }, 1, &packets(60)));
-    captures.push(pcapng(false, 1, &packets(60)));
-    captures.push(pcapng(true, 1, &packets(60)));
+    captures.push(crate::build::pcapng(false, 1, &packets(60)));
+    captures.push(crate::build::pcapng(true, 1, &packets(60)));
     for bytes in captures {
         std::fs::write(&path, &bytes).unwrap();
         let mut libpcap = pcap::Capture::from_file_with_precision(&path, pcap::Precision::Nano).unwrap();
