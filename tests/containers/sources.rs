@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use idlegap::capture::{Error, Input, Reader, Timelines, plan};
+use idlegap::capture::{Error, Filter, Input, Reader, Timelines, plan};
 use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
@@ -231,6 +231,13 @@ fn progress_is_counted_in_bytes_of_the_stored_file() {
         while reader.next_record().unwrap().is_some() {}
         assert_eq!(reader.progress().read, bytes.len() as u64, "{name}");
     }
+}
+
+#[test]
+fn readers_and_filters_can_move_to_another_thread() {
+    fn can_move<T: Send>() {}
+    can_move::<Reader>();
+    can_move::<Filter>();
 }
 
 fn capture_between(first: u32, last: u32) -> Vec<u8> {
