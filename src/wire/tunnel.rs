@@ -43,6 +43,10 @@ fn gre<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     if flags & ROUTING != 0 {
         return Err(at.bad(Layer::Tunnel, "Routing Present", 1u32));
     }
+    if version == 1 && flags & SEQUENCE == 0 {
+        // PPTP's acknowledgment without payload.
+        return Err(at.not_tcp(Layer::Tunnel, ip::GRE));
+    }
     let mut body = at.advance(if flags & CHECKSUM != 0 { 8 } else { 4 });
     let mut key = None;
     if flags & KEY != 0 {
