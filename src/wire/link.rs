@@ -41,6 +41,7 @@ pub(super) fn link<'a>(number: u16, at: Cursor<'a>, outer: &mut Outer) -> Step<'
         192 => wireless::ppi(at),
         219 => encapsulation::mpls(at),
         239 => netfilter_log(at),
+        242 => infiniband(at),
         258 => apple_tap(at),
         other => Err(at.skip(Layer::Link, SkipReason::UnknownLink(other))),
     }
@@ -225,6 +226,12 @@ fn frame_relay(at: Cursor<'_>) -> Step<'_> {
         (0x03, other) => Err(at.not_tcp(Layer::Link, other)),
         _ => Ok((Header::EtherType(u16::from_be_bytes([control, protocol])), at.advance(4))),
     }
+}
+
+/// Reads IP over InfiniBand (RFC 4391 6) behind a global route header of 40 bytes: EtherType and two reserved bytes.
+fn infiniband(at: Cursor<'_>) -> Step<'_> {
+    let [.., high, low, _, _] = *at.head::<44>(Layer::Link)?;
+    Ok((Header::EtherType(u16::from_be_bytes([high, low])), at.advance(44)))
 }
 
 /// Reads Linux's netfilter log: attributes of length, type and value, in the byte order of the capturing machine, up to the

@@ -105,6 +105,8 @@ fn a_cut_header_tells_how_much_is_missing() {
 fn wireless_frames_without_readable_data_are_told_apart() {
     let with = |kind: u8, flags: u8, fragment: u8| cat(&[&[kind, flags, 0, 0], &[2; 18], &[fragment, 0], &[0; 40]]);
     assert_eq!(skip(105, &with(0x80, 0, 0)).reason, SkipReason::NotTcp(0x80));
+    // An acknowledgment has one address.
+    assert_eq!(skip(105, &[0xd4, 0, 0, 0, 2, 2, 2, 2, 2, 2]).reason, SkipReason::NotTcp(0xd4));
     assert_eq!(skip(105, &with(0x48, 0, 0)).reason, SkipReason::NotTcp(0x48));
     assert_eq!(skip(105, &with(0x08, 0x42, 0)).reason, SkipReason::Opaque);
     assert_eq!(skip(105, &with(0x08, 0x02, 1)).reason, SkipReason::Opaque);

@@ -133,6 +133,7 @@ fn old_networks() -> Vec<Sample> {
         plain("Token Ring with a route", 6, &[&[0x10, 0x40], &DST_MAC, &routed, &route, &snap(0x0800, &tcp4())]),
         plain("FDDI", 10, &[&[0x50], &DST_MAC, &SRC_MAC, &snap(0x0800, &tcp4())]),
         plain("ATM", 100, &[&snap(0x0800, &tcp4())]),
+        plain("IP over InfiniBand", 242, &[&[0; 40], &[0x08, 0, 0, 0], &tcp4()]),
         plain("frame relay", 107, &[&[0x18, 0x41, 0x03, 0xcc], &tcp4()]),
         plain("frame relay by Cisco", 107, &[&[0x18, 0x41, 0x08, 0x00], &tcp4()]),
     ]
@@ -225,6 +226,8 @@ fn gre() -> Vec<Sample> {
             Tunnel::Erspan(0x7b),
             &[&[0x10, 0, 0x22, 0xeb], &SEQUENCE, &third, &[0x08, 0], &tcp4()],
         ),
+        sample("WCCP", Tunnel::Gre(None), &[&[0, 0, 0x88, 0x3e], &tcp4()]),
+        sample("WCCP, redirect header", Tunnel::Gre(None), &[&[0, 0, 0x88, 0x3e], &[0x05, 0x59, 0, 0x48], &tcp4()]),
         sample("PPTP", Tunnel::Gre(Some(0x1234)), &[&[0x30, 0x01, 0x88, 0x0b], &call, &SEQUENCE, &ppp]),
         sample(
             "PPTP with acknowledgment",

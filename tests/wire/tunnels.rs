@@ -65,7 +65,7 @@ fn faults_of_gre_are_named() {
         (vec![0x40, 0, 8, 0], SkipReason::BadField("Routing Present", 1)),
         (vec![0x20, 0, 8, 0, 1, 2], SkipReason::TooShort { needed: 4, available: 2 }),
         (vec![0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 1, 0, 0, 0, 9], SkipReason::NotTcp(47)),
-        (cat(&[&[0x10, 0, 0x22, 0xeb], &[0; 4], &[0; 10], &[0x04, 0]]), SkipReason::BadField("FT", 1)),
+        (cat(&[&[0x10, 0, 0x22, 0xeb], &[0; 4], &[0; 10], &[0x04, 0]]), SkipReason::NotTcp(0x22eb)),
     ] {
         let skip = skip(101, &outer4(47, &payload));
         assert_eq!((skip.layer, skip.reason), (Layer::Tunnel, reason), "{payload:x?}");
