@@ -247,6 +247,9 @@ pub struct IcmpError {
     pub dst: SocketAddr,
     /// Sequence number of the quoted segment.
     pub seq: Seq,
+    /// Octets of the quoted segment that were captured, its header included. From 16 on Wireshark counts the quoted
+    /// connection as a `tcp.stream` of its own if it has not met it before.
+    pub quoted_len: u32,
 }
 
 /// The layer at which decoding stopped.
