@@ -121,6 +121,8 @@ pub struct LinkInfo {
     pub src_mac: Option<[u8; 6]>,
     /// Destination MAC address, likewise.
     pub dst_mac: Option<[u8; 6]>,
+    /// VLAN of the outermost 802.1Q or 802.1ad tag.
+    pub vlan: Option<u16>,
     /// Cooked captures: the packet type (0 to us, 4 sent by us, ...).
     pub packet_type: Option<u16>,
     /// SLL2: the interface index.
