@@ -15,3 +15,6 @@ pub mod capture;
 pub mod seq;
 pub mod time;
 pub mod wire;
+pub mod flow;
+pub mod analyzer;
+pub mod report;

@@ -1,0 +1,312 @@
+//! Push records, take what was recognised, finish: the whole analysis without any I/O.
+//!
+//! The clock is the capture: the greatest record time seen is what silence is measured against at the end, so a file
+//! and a live run over the same packets see the same thing.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use crate::capture::Record;
+use crate::flow::classify::{Class, classify};
+use crate::flow::duplicates::Duplicates;
+use crate::flow::fragments::{Completed, Fragments};
+use crate::flow::table::{FlowTable, Place};
+use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Socket};
+use crate::time::Timestamp;
+use crate::wire::{self, Decoded, IcmpError, Layer, Segment, Skip, SkipReason};
+
+/// Tuples quoted by ICMP errors that are remembered for numbering.
+const QUOTED_CAPACITY: usize = 1 << 16;
+
+/// What one record held, and what was made of it.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one per packet, by value; boxing would allocate there")]
+pub enum Seen<'a> {
+    /// A segment, classified.
+    Segment(Labelled<'a>),
+    /// A later fragment, accounted for.
+    Fragment,
+    /// An ICMP error about a segment.
+    Icmp(IcmpError),
+    /// Nothing for this analysis.
+    Skip(Skip),
+}
+
+/// A segment with its flow and its classification.
+#[derive(Clone, Copy, Debug)]
+pub struct Labelled<'a> {
+    /// Number of the flow, in the order of first segments, from 0.
+    pub flow: u32,
+    /// Which way the segment went.
+    pub direction: Direction,
+    /// What it is, as far as is known now.
+    pub kind: SegmentKind,
+    /// What else is worth saying.
+    pub notes: Notes,
+    /// When and where.
+    pub mark: Mark,
+    /// The segment.
+    pub segment: Segment<'a>,
+}
+
+/// What was passed over for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SkipCount {
+    /// How many frames.
+    pub count: u64,
+    /// The first of them.
+    pub first: FrameId,
+    /// What was wrong with the first of them.
+    pub example: Skip,
+}
+
+/// Accounts of one file or interface.
+#[derive(Clone, Debug, Default)]
+pub struct FileAccount {
+    /// Records pushed (after any filter).
+    pub records: u64,
+    /// TCP segments among them.
+    pub tcp_segments: u64,
+    /// Frames captured more than once.
+    pub duplicates: u64,
+    /// Segments whose captured part ends before their payload does.
+    pub cut_payloads: u64,
+    /// Frames passed over, by layer and kind of reason.
+    pub skips: BTreeMap<(Layer, &'static str), SkipCount>,
+}
+
+/// Options of the analysis.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether to number streams as Wireshark does (one file, no filter).
+    pub number_streams: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { number_streams: true }
+    }
+}
+
+/// The analysis of one timeline.
+pub struct Analyzer {
+    options: Options,
+    table: FlowTable,
+    duplicates: Duplicates,
+    fragments: Fragments,
+    streams: Streams,
+    relabels: Vec<Relabel>,
+    file: u32,
+    accounts: Vec<FileAccount>,
+    start: Option<Timestamp>,
+    clock: Timestamp,
+}
+
+/// Everything the analysis knows when the capture has ended.
+pub struct Analysis {
+    /// All flows, in the order of their first segment.
+    pub flows: Vec<Flow>,
+    /// Accounts per file, in the order of the files.
+    pub accounts: Vec<FileAccount>,
+    /// Time of the first record.
+    pub start: Timestamp,
+    /// Greatest record time.
+    pub end: Timestamp,
+    /// Fragmented datagrams given up because too many were unfinished.
+    pub fragments_given_up: u64,
+}
+
+impl Analyzer {
+    /// An analysis that has seen nothing.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            table: FlowTable::default(),
+            duplicates: Duplicates::default(),
+            fragments: Fragments::default(),
+            streams: Streams::default(),
+            relabels: Vec::new(),
+            file: 0,
+            accounts: vec![FileAccount::default()],
+            start: None,
+            clock: Timestamp::from_nanos(i64::MIN),
+        }
+    }
+
+    /// What follows comes from file number `file`; frames are named by it.
+    pub fn begin_file(&mut self, file: u32) {
+        self.file = file;
+        if self.accounts.len() <= file as usize {
+            self.accounts.resize(file as usize + 1, FileAccount::default());
+        }
+    }
+
+    /// Takes one record.
+    pub fn push<'a>(&mut self, record: &Record<'a>) -> Seen<'a> {
+        self.clock = self.clock.max(record.time);
+        self.start = Some(self.start.map_or(record.time, |start| start.min(record.time)));
+        let mark = Mark { time: record.time, frame: FrameId::new(self.file, record.frame) };
+        self.account(|account| account.records += 1);
+        match wire::decode(record.link, record.data, record.original_len) {
+            Decoded::Segment(segment) => Seen::Segment(self.push_segment(segment, mark, record.interface)),
+            Decoded::Fragment(fragment) => {
+                if let Some(completed) = self.fragments.further(&fragment) {
+                    self.complete(completed, mark);
+                }
+                Seen::Fragment
+            }
+            Decoded::Icmp(error) => {
+                self.push_icmp(&error, mark);
+                Seen::Icmp(error)
+            }
+            Decoded::Skip(skip) => {
+                self.count_skip(skip, mark.frame);
+                Seen::Skip(skip)
+            }
+        }
+    }
+
+    /// Judgements on earlier segments made since the last call.
+    pub fn drain_relabels(&mut self) -> impl Iterator<Item = Relabel> + '_ {
+        self.relabels.drain(..)
+    }
+
+    /// Flow number `index`, as it stands.
+    #[must_use]
+    pub fn flow(&self, index: u32) -> Option<&Flow> {
+        self.table.flow(index)
+    }
+
+    /// Decides what is still open, against the greatest time seen; further judgements on earlier segments go to
+    /// `relabel`.
+    #[must_use]
+    pub fn finish(mut self, mut relabel: impl FnMut(Relabel)) -> Analysis {
+        let mut flows = self.table.into_flows();
+        for flow in &mut flows {
+            flow.finish(self.clock, &mut self.relabels);
+        }
+        self.relabels.drain(..).for_each(&mut relabel);
+        Analysis {
+            flows,
+            accounts: self.accounts,
+            start: self.start.unwrap_or_default(),
+            end: if self.start.is_some() { self.clock } else { Timestamp::default() },
+            fragments_given_up: self.fragments.given_up(),
+        }
+    }
+
+    fn push_segment<'a>(&mut self, segment: Segment<'a>, mark: Mark, interface: u32) -> Labelled<'a> {
+        let place = self.table.place(&segment, mark);
+        let Place { flow: index, direction, .. } = place;
+        let is_copy = self.duplicates.is_copy(index, direction, &segment, interface, mark.time);
+        let cut = segment.payload.len() < segment.payload_len as usize;
+        self.account(|account| {
+            account.tcp_segments += 1;
+            account.duplicates += u64::from(is_copy);
+            account.cut_payloads += u64::from(cut);
+        });
+        let mut class = Class::default();
+        if let Some(flow) = self.table.flow_mut(index) {
+            class = if is_copy {
+                Class { kind: Some(SegmentKind::DuplicateFrame), ..Class::default() }
+            } else {
+                classify(flow, direction, &segment, mark.time)
+            };
+            if place.is_reuse {
+                class.notes |= Notes::PORT_REUSE;
+            }
+            flow.apply(direction, &segment, mark, class, &mut self.relabels);
+            if self.options.number_streams && segment.fragment.is_none() {
+                self.streams.number(flow, place.stream, place.is_reuse);
+            }
+        }
+        if segment.fragment.is_some()
+            && let Some(completed) = self.fragments.first(index, direction, &segment)
+        {
+            self.complete(completed, mark);
+        }
+        let kind = class.kind.unwrap_or(SegmentKind::Ack);
+        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment }
+    }
+
+    /// The whole of a fragmented segment has been seen.
+    fn complete(&mut self, completed: Completed, mark: Mark) {
+        let Completed { head, payload_len } = completed;
+        let Some(flow) = self.table.flow_mut(head.flow) else {
+            return;
+        };
+        flow.extend(head.direction, head.payload_seq, head.payload_len, payload_len, mark);
+        if self.options.number_streams {
+            self.streams.number(flow, None, false);
+        }
+    }
+
+    fn push_icmp(&mut self, error: &IcmpError, mark: Mark) {
+        let src = Socket::new(error.src.ip(), error.src.port());
+        let dst = Socket::new(error.dst.ip(), error.dst.port());
+        if let Some((index, direction)) = self.table.find(src, dst)
+            && let Some(flow) = self.table.flow_mut(index)
+        {
+            flow.icmp(IcmpEvent { mark, about: direction, from: error.from, kind: error.kind });
+        } else if self.options.number_streams {
+            self.streams.reserve(FlowKey::new(src, dst).0);
+        }
+    }
+
+    fn count_skip(&mut self, skip: Skip, frame: FrameId) {
+        let first = SkipCount { count: 0, first: frame, example: skip };
+        self.account(|account| account.skips.entry((skip.layer, reason_kind(skip.reason))).or_insert(first).count += 1);
+    }
+
+    fn account(&mut self, count: impl FnOnce(&mut FileAccount)) {
+        if let Some(account) = self.accounts.get_mut(self.file as usize) {
+            count(account);
+        }
+    }
+}
+
+/// Numbers flows as Wireshark 4 numbers `tcp.stream`: in the order in which TCP headers are dissected, those quoted in
+/// ICMP errors included.
+#[derive(Default)]
+struct Streams {
+    next: u32,
+    /// Tuples that only an ICMP error has shown.
+    reserved: HashMap<FlowKey, u32>,
+}
+
+impl Streams {
+    /// Numbers `flow`, with the number that it takes over from an earlier generation, if any.
+    fn number(&mut self, flow: &mut Flow, inherited: Option<u32>, is_reuse: bool) {
+        if flow.stream.is_some() {
+            return;
+        }
+        let reserved = if is_reuse { inherited } else { self.reserved.remove(&flow.key) };
+        flow.stream = Some(reserved.unwrap_or_else(|| self.take()));
+    }
+
+    fn reserve(&mut self, key: FlowKey) {
+        if self.reserved.len() < QUOTED_CAPACITY && !self.reserved.contains_key(&key) {
+            let number = self.take();
+            self.reserved.insert(key, number);
+        }
+    }
+
+    fn take(&mut self) -> u32 {
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        number
+    }
+}
+
+/// The kind of a reason, by which skips are counted.
+const fn reason_kind(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::NotTcp(_) => "not-tcp",
+        SkipReason::UnknownLink(_) => "unknown-link-type",
+        SkipReason::TooShort { .. } => "too-short",
+        SkipReason::BadField(..) => "bad-field",
+        SkipReason::TooDeep => "too-deep",
+        SkipReason::Opaque => "opaque",
+    }
+}

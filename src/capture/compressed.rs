@@ -1,0 +1,154 @@
+//! Compressed captures: recognised by their first bytes, decompressed as they are read.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use ruzstd::decoding::FrameDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+
+/// First bytes that [`Compression::sniff`] needs.
+pub(super) const MAGIC_LEN: usize = 6;
+/// Compressed bytes read at a time.
+const READ_LEN: usize = 1 << 18;
+/// Memory that an xz stream may ask for; `xz -9` asks for 65 MiB, a hostile header for 4 GiB.
+const XZ_MEMORY_KIB: u32 = 1 << 19;
+
+/// How a capture is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// RFC 1952, any number of members.
+    Gzip,
+    /// RFC 8878, any number of frames, skippable ones among them.
+    Zstd,
+    /// LZ4 frame format, any number of frames.
+    Lz4,
+    /// The .xz format, any number of streams.
+    Xz,
+}
+
+impl Compression {
+    /// The name of the program that makes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Lz4 => "lz4",
+            Self::Xz => "xz",
+        }
+    }
+
+    /// The compression that begins with these bytes.
+    pub(super) fn sniff(first: &[u8]) -> Option<Self> {
+        match first {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            // A frame, or the skippable frame that some compressors put before it (RFC 8878 3.1.2).
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            // A frame, or a legacy frame.
+            [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some(Self::Lz4),
+            [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Some(Self::Xz),
+            _ => None,
+        }
+    }
+
+    /// The decompressed bytes of `source`.
+    pub(super) fn decode(self, source: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+        let source = BufReader::with_capacity(READ_LEN, source);
+        match self {
+            Self::Gzip => Box::new(MultiGzDecoder::new(source)),
+            Self::Zstd => Box::new(ZstdFrames { source, decoder: FrameDecoder::new(), in_frame: false }),
+            Self::Lz4 => Box::new(Lz4Frames { decoder: Some(lz4_flex::frame::FrameDecoder::new(source)) }),
+            Self::Xz => Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
+        }
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Zstandard frames one after the other; the decoder itself stops after one.
+struct ZstdFrames<R> {
+    source: R,
+    decoder: FrameDecoder,
+    in_frame: bool,
+}
+
+impl<R: BufRead> ZstdFrames<R> {
+    /// Begins the next frame; `false` at the end of the data.
+    fn begin(&mut self) -> io::Result<bool> {
+        while !self.source.fill_buf()?.is_empty() {
+            match self.decoder.reset(&mut self.source) {
+                Ok(()) => return Ok(true),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                    let skipped = io::copy(&mut (&mut self.source).take(length.into()), &mut io::sink())?;
+                    if skipped < length.into() {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        Ok(false)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.in_frame = false;
+        match (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum()) {
+            (Some(told), Some(calculated)) if told != calculated => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum of a frame does not match"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<R: BufRead> Read for ZstdFrames<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        use ruzstd::decoding::BlockDecodingStrategy::UptoBlocks;
+        loop {
+            if !self.in_frame {
+                self.in_frame = self.begin()?;
+                if !self.in_frame {
+                    return Ok(0);
+                }
+            }
+            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                self.decoder.decode_blocks(&mut self.source, UptoBlocks(1)).map_err(io::Error::other)?;
+            }
+            let len = self.decoder.read(buf)?;
+            if len > 0 || buf.is_empty() {
+                return Ok(len);
+            }
+            self.finish()?;
+        }
+    }
+}
+
+/// LZ4 frames one after the other, each with a decoder of its own.
+struct Lz4Frames<R: Read> {
+    /// `None` after an error.
+    decoder: Option<lz4_flex::frame::FrameDecoder<R>>,
+}
+
+impl<R: BufRead> Read for Lz4Frames<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut decoder) = self.decoder.take() {
+            let len = decoder.read(buf)?;
+            if len > 0 || buf.is_empty() {
+                self.decoder = Some(decoder);
+                return Ok(len);
+            }
+            let mut source = decoder.into_inner();
+            if source.fill_buf()?.is_empty() {
+                return Ok(0);
+            }
+            self.decoder = Some(lz4_flex::frame::FrameDecoder::new(source));
+        }
+        Ok(0)
+    }
+}

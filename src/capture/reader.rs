@@ -1,0 +1,380 @@
+//! One capture, from its source to its records.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::compressed::{Compression, MAGIC_LEN};
+use super::info::{CaptureInfo, Container, Format, Truncation};
+use super::pcap::{self, Pcap};
+use super::pcapng::{self, Pcapng};
+use super::sniff;
+use super::window::Window;
+use super::{Error, LinkType, Record};
+use crate::time::Timestamp;
+
+/// The longest record that is believed, in bytes. Wireshark's own limit for the largest kinds of record is half of it.
+pub(super) const MAX_RECORD_LEN: u32 = 1 << 28;
+
+/// Where a capture comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Stdin,
+    /// A file, or whatever else the path leads to.
+    Path(PathBuf),
+}
+
+impl Input {
+    /// The input that an argument names: `-` is standard input.
+    #[must_use]
+    pub fn from_argument(argument: &Path) -> Self {
+        if argument.as_os_str() == "-" { Self::Stdin } else { Self::Path(argument.to_owned()) }
+    }
+
+    /// How errors and reports call it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stdin => "-".to_owned(),
+            Self::Path(path) => path.display().to_string(),
+        }
+    }
+
+    /// Whether it can be opened again and gives the same bytes from the start.
+    pub(super) fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Stdin => false,
+            Self::Path(path) => std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()),
+        }
+    }
+}
+
+/// How far the reading of a capture has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes read of the file as it is stored (compressed, if it is).
+    pub read: u64,
+    /// Bytes of the stored file; `None` for pipes and the like.
+    pub total: Option<u64>,
+}
+
+/// Reads one capture record by record, in constant memory and without seeking.
+///
+/// ```no_run
+/// # use idlegap::capture::{Error, Input, Reader};
+/// # fn main() -> Result<(), Error> {
+/// let mut reader = Reader::open(&Input::Path("incident.pcapng".into()))?;
+/// while let Some(record) = reader.next_record()? {
+///     println!("{} {:?}", record.frame, record.time);
+/// }
+/// println!("{}: {} packets", reader.info().format, reader.info().packets);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Reader {
+    window: Window<Box<dyn Read + Send>>,
+    walk: Walk,
+    info: CaptureInfo,
+    /// The next record, where it was asked for its time before its turn.
+    peeked: Option<Found>,
+    ended: bool,
+    meter: Arc<Meter>,
+    total: Option<u64>,
+}
+
+/// The containers. Both walks have the same shape: they find the next record and leave it in the window.
+enum Walk {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+/// A record that stands wholly in the window.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) time: Option<Timestamp>,
+    pub(super) link: LinkType,
+    pub(super) interface: u32,
+    pub(super) original_len: u32,
+    /// Where the frame's bytes lie in it.
+    pub(super) data: Range<usize>,
+    /// Bytes of the record with all its headers and padding.
+    pub(super) total: usize,
+}
+
+/// Why there is no further record.
+pub(super) enum Stop {
+    /// The capture is over.
+    End,
+    /// What follows cannot be read as a record; the offset where it is not the window's.
+    Damage { offset: Option<u64>, reason: String },
+    /// The source failed.
+    Unreadable(io::Error),
+}
+
+impl Stop {
+    /// The stop where the stream ends with `available` bytes of the `needed` ones.
+    pub(super) fn at_end(available: usize, what: &str, needed: usize) -> Self {
+        if available == 0 {
+            return Self::End;
+        }
+        Self::damaged(format!("the file ends inside {what}: {available} of {needed} bytes are there"))
+    }
+
+    pub(super) const fn damaged(reason: String) -> Self {
+        Self::Damage { offset: None, reason }
+    }
+
+    pub(super) const fn cut(offset: u64, reason: String) -> Self {
+        Self::Damage { offset: Some(offset), reason }
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl Reader {
+    /// Opens a capture and reads its file header.
+    ///
+    /// # Errors
+    /// If the operating system refuses, or if what is there is no capture.
+    pub fn open(input: &Input) -> Result<Self, Error> {
+        let name = input.name();
+        match input {
+            Input::Stdin => Self::from_source(name, io::stdin(), None),
+            Input::Path(path) => {
+                let (file, total) = open_file(path).map_err(|source| Error::Open { name: name.clone(), source })?;
+                match file {
+                    Some(file) => Self::from_source(name, file, total),
+                    None => Err(Error::NotACapture { name, found: "a directory".to_owned() }),
+                }
+            }
+        }
+    }
+
+    /// Reads a capture from any source of bytes; `total` is their number, if it is known.
+    ///
+    /// # Errors
+    /// If the source fails, or if what it gives is no capture.
+    pub fn from_source(name: String, source: impl Read + Send + 'static, total: Option<u64>) -> Result<Self, Error> {
+        let meter = Arc::new(Meter::default());
+        let mut source = Metered { source, meter: Arc::clone(&meter) };
+        let first = match read_first(&mut source) {
+            Ok(first) => first,
+            Err(source) => return Err(Error::Read { name, source }),
+        };
+        let compression = Compression::sniff(&first);
+        let source = Cursor::new(first).chain(source);
+        let mut window = Window::new(match compression {
+            Some(compression) => compression.decode(source),
+            None => Box::new(source),
+        });
+        let (walk, container) = match Walk::open(&mut window) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Err(not_a_capture(name, compression, &mut window)),
+            Err(error) => return Err(unreadable(name, compression, &meter, error)),
+        };
+        let info = CaptureInfo::new(name, Format { container, compression });
+        Ok(Self { window, walk, info, peeked: None, ended: false, meter, total })
+    }
+
+    /// The next record; `None` at the end of the capture, or where the rest of it cannot be read (see
+    /// [`CaptureInfo::truncated`]).
+    ///
+    /// # Errors
+    /// If the source fails.
+    #[inline]
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
+        let found = match self.peeked.take() {
+            Some(found) => found,
+            None => match self.find()? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        self.info.frames += 1;
+        let frame = self.info.frames;
+        let time = match found.time {
+            Some(time) => {
+                self.info.note_time(time, frame);
+                time
+            }
+            None => self.info.substitute_time(),
+        };
+        let data = self.window.take(found.total).get(found.data).unwrap_or_default();
+        let record = Record {
+            time,
+            frame,
+            link: found.link,
+            interface: found.interface,
+            data,
+            original_len: found.original_len,
+        };
+        self.info.note_record(&record);
+        Ok(Some(record))
+    }
+
+    /// The time of the next record, which stays the next one; `None` if there is none or if it has no time.
+    ///
+    /// # Errors
+    /// If the source fails.
+    pub fn peek_time(&mut self) -> Result<Option<Timestamp>, Error> {
+        if self.peeked.is_none() {
+            self.peeked = self.find()?;
+        }
+        Ok(self.peeked.as_ref().and_then(|found| found.time))
+    }
+
+    /// What is known of the capture so far.
+    #[must_use]
+    pub const fn info(&self) -> &CaptureInfo {
+        &self.info
+    }
+
+    /// What was learnt of the capture, without the reader.
+    #[must_use]
+    pub fn into_info(self) -> CaptureInfo {
+        self.info
+    }
+
+    /// How far the reading has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress { read: self.meter.read.load(Ordering::Relaxed), total: self.total }
+    }
+
+    #[inline]
+    fn find(&mut self) -> Result<Option<Found>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        let found = match &mut self.walk {
+            Walk::Pcap(pcap) => pcap.next(&mut self.window),
+            Walk::Pcapng(pcapng) => pcapng.next(&mut self.window, &mut self.info),
+        };
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(stop) => self.stop(stop).map(|()| None),
+        }
+    }
+
+    /// Ends the reading: quietly, with a note of the damage, or with an error.
+    #[cold]
+    fn stop(&mut self, stop: Stop) -> Result<(), Error> {
+        self.ended = true;
+        let (offset, reason) = match (stop, self.info.format.compression) {
+            (Stop::End, _) => return Ok(()),
+            (Stop::Damage { offset, reason }, _) => (offset, reason),
+            (Stop::Unreadable(error), Some(compression)) if !self.meter.failed.load(Ordering::Relaxed) => {
+                (None, format!("the {compression} data are cut or damaged: {error}"))
+            }
+            (Stop::Unreadable(source), _) => return Err(Error::Read { name: self.info.name.clone(), source }),
+        };
+        let offset = offset.unwrap_or_else(|| self.window.offset());
+        self.info.truncated = Some(Truncation { offset, frame: self.info.frames + 1, reason });
+        Ok(())
+    }
+}
+
+impl Walk {
+    /// Recognises the container and reads its file header; `None` if it is no capture.
+    fn open<R: Read>(window: &mut Window<R>) -> io::Result<Option<(Self, Container)>> {
+        if !window.need(4)? {
+            return Ok(None);
+        }
+        if pcapng::begins_section(window.bytes()) {
+            window.need(pcapng::SECTION_HEADER_LEN)?;
+            let order = pcapng::sniff(window.bytes()).filter(|_| window.bytes().len() >= pcapng::SECTION_HEADER_LEN);
+            return Ok(order.map(|order| (Self::Pcapng(Pcapng::new(order)), Container::Pcapng(order))));
+        }
+        let Some(container) = pcap::sniff(window.bytes()) else { return Ok(None) };
+        let Container::Pcap { order, subsecond, modified } = container else { return Ok(None) };
+        if !window.need(pcap::FILE_HEADER_LEN)? {
+            return Ok(None);
+        }
+        let walk = Pcap::new(order, subsecond, modified, window.bytes());
+        window.take(pcap::FILE_HEADER_LEN);
+        Ok(walk.map(|walk| (Self::Pcap(walk), container)))
+    }
+}
+
+/// Counts what is read from the operating system, and knows whether the system failed (and not the decompression).
+#[derive(Default)]
+struct Meter {
+    read: AtomicU64,
+    failed: AtomicBool,
+}
+
+struct Metered<R> {
+    source: R,
+    meter: Arc<Meter>,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let result = self.source.read(buf);
+        match &result {
+            Ok(len) => {
+                self.meter.read.fetch_add(*len as u64, Ordering::Relaxed);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.meter.failed.store(true, Ordering::Relaxed),
+        }
+        result
+    }
+}
+
+/// Opens a file and tells its size if it has one; no file for a directory.
+#[expect(clippy::disallowed_methods, reason = "this is the place where captures are opened")]
+fn open_file(path: &Path) -> io::Result<(Option<File>, Option<u64>)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Ok((None, None));
+    }
+    Ok((Some(file), metadata.is_file().then_some(metadata.len())))
+}
+
+/// Bytes to begin with: a page, so that the reads after it stay aligned in the file too.
+const FIRST_LEN: usize = 4096;
+
+/// The bytes that tell the compression. A slow pipe is not waited for longer than that takes.
+fn read_first(source: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut first = vec![0; FIRST_LEN];
+    let mut len = 0;
+    while len < MAGIC_LEN {
+        match source.read(first.get_mut(len..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(more) => len += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    first.truncate(len);
+    Ok(first)
+}
+
+fn not_a_capture<R: Read>(name: String, compression: Option<Compression>, window: &mut Window<R>) -> Error {
+    // An error here only means that there is less to look at.
+    let _ = window.need(sniff::LOOK_LEN);
+    let mut found = sniff::describe(window.bytes());
+    if let Some(compression) = compression {
+        found = format!("{compression} data that hold {found}");
+    }
+    Error::NotACapture { name, found }
+}
+
+fn unreadable(name: String, compression: Option<Compression>, meter: &Meter, source: io::Error) -> Error {
+    match compression {
+        Some(compression) if !meter.failed.load(Ordering::Relaxed) => {
+            Error::Decompress { name, compression: compression.name(), reason: source.to_string() }
+        }
+        _ => Error::Read { name, source },
+    }
+}

@@ -1,0 +1,306 @@
+//! Flows: both directions of a connection joined, what each segment is, and what happened.
+//!
+//! `table` finds the flow of a segment, [`classify`](classify::classify) judges the segment by the state before it
+//! without changing anything, [`Flow::apply`] changes the state. Headers only; nothing here grows with a flow's length.
+
+pub mod apply;
+pub mod bounded;
+pub mod classify;
+pub mod duplicates;
+pub mod endpoint;
+pub mod fragments;
+pub mod gaps;
+pub mod key;
+pub mod kind;
+pub mod mark;
+pub mod probes;
+pub mod resets;
+pub mod table;
+
+use std::net::SocketAddr;
+
+pub use apply::Relabel;
+pub use key::{Direction, FlowKey, Socket};
+pub use kind::{Notes, SegmentKind};
+pub use mark::{FrameId, Mark};
+
+use crate::flow::bounded::FirstLast;
+use crate::flow::endpoint::Endpoint;
+use crate::flow::gaps::{Gaps, LEAST_GAP};
+use crate::flow::probes::Probes;
+use crate::flow::resets::Reset;
+use crate::time::Span;
+use crate::wire::{Flags, IcmpKind, Segment, Tunnel};
+
+/// How it is known which end initiated the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orientation {
+    /// A SYN or SYN-ACK was captured.
+    Handshake,
+    /// Inferred from the port numbers and from who was seen first.
+    Inferred,
+}
+
+/// An ICMP error that quoted a segment of the flow.
+#[derive(Clone, Copy, Debug)]
+pub struct IcmpEvent {
+    /// When and where.
+    pub mark: Mark,
+    /// The direction of the quoted segment.
+    pub about: Direction,
+    /// Who sent the error.
+    pub from: std::net::IpAddr,
+    /// What it said.
+    pub kind: IcmpKind,
+}
+
+/// A run of payload in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Who speaks.
+    pub direction: Direction,
+    /// The first segment of the turn.
+    pub start: Mark,
+    /// The last segment of the turn.
+    pub last: Mark,
+    /// Payload octets of the turn.
+    pub octets: u64,
+}
+
+/// What few flows have: kept apart so that the common flow stays small.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// The innermost tunnel of the first segment that had one.
+    pub tunnel: Option<Tunnel>,
+    /// The client behind a FULLNAT director (TOA option).
+    pub real_client: Option<SocketAddr>,
+    /// ICMP errors about the flow.
+    pub icmp: FirstLast<IcmpEvent>,
+    /// RSTs.
+    pub resets: FirstLast<Reset>,
+    /// How often the capture's clock ran backwards within the flow.
+    pub clock_steps: u32,
+    /// A SYN of the same number came again after the flow had moved on: the capture holds packets twice.
+    pub replayed: bool,
+}
+
+/// One connection (one generation of its addresses and ports), as the capture shows it.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Addresses and ports.
+    pub key: FlowKey,
+    initiator_is_low: bool,
+    /// How it is known who initiated.
+    pub orientation: Orientation,
+    /// Wireshark's `tcp.stream` for the same file; `None` where Wireshark would show none.
+    pub stream: Option<u32>,
+    /// First segment.
+    pub first: Mark,
+    /// Last segment, duplicate frames not counted.
+    pub last: Mark,
+    /// The last segment with new payload, or the FIN after it.
+    pub last_payload: Option<Mark>,
+    /// The run of payload that came last.
+    pub turn: Option<Turn>,
+    ends: [Endpoint; 2],
+    last_kinds: [Option<SegmentKind>; 2],
+    /// The last segment of each end that restarts the other's keepalive timer: anything but an empty probe.
+    heard: [Option<Mark>; 2],
+    probes: [Option<Box<Probes>>; 2],
+    packet_gaps: Option<Box<Gaps>>,
+    payload_gaps: Option<Box<Gaps>>,
+    extras: Option<Box<Extras>>,
+}
+
+impl Flow {
+    /// A flow whose first segment is `segment`, from the lower end of `key` if `from_low`.
+    #[must_use]
+    pub fn new(key: FlowKey, from_low: bool, segment: &Segment<'_>, mark: Mark) -> Self {
+        let (sender_initiated, orientation) = orient(segment);
+        Self {
+            key,
+            initiator_is_low: sender_initiated == from_low,
+            orientation,
+            stream: None,
+            first: mark,
+            last: mark,
+            last_payload: None,
+            turn: None,
+            ends: [Endpoint::default(), Endpoint::default()],
+            last_kinds: [None; 2],
+            heard: [None; 2],
+            probes: [None, None],
+            packet_gaps: None,
+            payload_gaps: None,
+            extras: None,
+        }
+    }
+
+    /// The direction of a segment that the key's lower end sent (or the higher one).
+    #[must_use]
+    pub fn direction(&self, from_low: bool) -> Direction {
+        if from_low == self.initiator_is_low { Direction::FromInitiator } else { Direction::FromResponder }
+    }
+
+    /// The end that sends in `direction`.
+    #[must_use]
+    pub const fn end(&self, direction: Direction) -> &Endpoint {
+        let [initiator, responder] = &self.ends;
+        match direction {
+            Direction::FromInitiator => initiator,
+            Direction::FromResponder => responder,
+        }
+    }
+
+    /// The initiator's address and port.
+    #[must_use]
+    pub const fn client(&self) -> Socket {
+        if self.initiator_is_low { self.key.low() } else { self.key.high() }
+    }
+
+    /// The responder's address and port.
+    #[must_use]
+    pub const fn server(&self) -> Socket {
+        if self.initiator_is_low { self.key.high() } else { self.key.low() }
+    }
+
+    /// The probes that the sender in `direction` sent, if any.
+    #[must_use]
+    pub fn probes(&self, direction: Direction) -> Option<&Probes> {
+        let [initiator, responder] = &self.probes;
+        match direction {
+            Direction::FromInitiator => initiator.as_deref(),
+            Direction::FromResponder => responder.as_deref(),
+        }
+    }
+
+    /// Idle gaps on the clock of any packet, if there were any.
+    #[must_use]
+    pub fn packet_gaps(&self) -> Option<&Gaps> {
+        self.packet_gaps.as_deref()
+    }
+
+    /// Idle gaps on the clock of payload, if there were any.
+    #[must_use]
+    pub fn payload_gaps(&self) -> Option<&Gaps> {
+        self.payload_gaps.as_deref()
+    }
+
+    /// What few flows have, if this one has any of it.
+    #[must_use]
+    pub fn extras(&self) -> Option<&Extras> {
+        self.extras.as_deref()
+    }
+
+    /// The RSTs that were kept, the earliest first.
+    pub fn resets(&self) -> impl Iterator<Item = &Reset> {
+        self.extras.iter().flat_map(|extras| extras.resets.iter())
+    }
+
+    /// What the last segment in `direction` was.
+    #[must_use]
+    pub const fn last_kind(&self, direction: Direction) -> Option<SegmentKind> {
+        let [initiator, responder] = self.last_kinds;
+        match direction {
+            Direction::FromInitiator => initiator,
+            Direction::FromResponder => responder,
+        }
+    }
+
+    /// Round-trip time between the ends: the least time each took to acknowledge, as seen at the capture point, added.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Span> {
+        let [initiator, responder] = &self.ends;
+        match (initiator.ack_delay, responder.ack_delay) {
+            (Some(there), Some(here)) => Some(there.plus(here)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Retransmission timeout as Linux would first set it: RFC 6298 2.2 (SRTT + 4 RTTVAR, that is 3 RTT), at least 200 ms.
+    #[must_use]
+    pub fn rto(&self) -> Span {
+        const LEAST: Span = Span::from_millis(200);
+        self.rtt().map_or(LEAST, |rtt| rtt.times(3).max(LEAST))
+    }
+
+    /// Silence from this length on is an idle gap: at least a second, and three times the retransmission timeout.
+    #[must_use]
+    pub fn gap_threshold(&self) -> Span {
+        LEAST_GAP.max(self.rto().times(3))
+    }
+
+    /// Whether both ends sent payload, SYN or FIN that the other acknowledged: the handshake is over.
+    #[must_use]
+    pub fn is_established(&self) -> bool {
+        let [initiator, responder] = &self.ends;
+        let answered_syn = initiator.isn.is_none() || initiator.snd_una.is_some();
+        let acknowledged = responder.isn.is_none() || responder.snd_una.is_some();
+        answered_syn && acknowledged && (initiator.last.is_some() || responder.last.is_some())
+    }
+
+    /// How many of the two ends have sent a FIN.
+    #[must_use]
+    pub fn fins(&self) -> usize {
+        self.ends.iter().filter(|end| end.fin_end.is_some()).count()
+    }
+
+    /// Whether the FIN of the end that sends in `direction` was acknowledged.
+    #[must_use]
+    pub fn fin_acknowledged(&self, direction: Direction) -> bool {
+        let end = self.end(direction);
+        matches!((end.fin_end, end.snd_una), (Some(fin), Some(una)) if !una.before(fin))
+    }
+
+    fn end_mut(&mut self, direction: Direction) -> &mut Endpoint {
+        let [initiator, responder] = &mut self.ends;
+        match direction {
+            Direction::FromInitiator => initiator,
+            Direction::FromResponder => responder,
+        }
+    }
+
+    fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    fn probes_mut(&mut self, direction: Direction) -> &mut Option<Box<Probes>> {
+        let [initiator, responder] = &mut self.probes;
+        match direction {
+            Direction::FromInitiator => initiator,
+            Direction::FromResponder => responder,
+        }
+    }
+
+    fn heard_mut(&mut self, direction: Direction) -> &mut Option<Mark> {
+        let [initiator, responder] = &mut self.heard;
+        match direction {
+            Direction::FromInitiator => initiator,
+            Direction::FromResponder => responder,
+        }
+    }
+
+    fn last_kind_mut(&mut self, direction: Direction) -> &mut Option<SegmentKind> {
+        let [initiator, responder] = &mut self.last_kinds;
+        match direction {
+            Direction::FromInitiator => initiator,
+            Direction::FromResponder => responder,
+        }
+    }
+}
+
+/// Whether the sender of a flow's first segment initiated it, and how that is known.
+fn orient(segment: &Segment<'_>) -> (bool, Orientation) {
+    if segment.flags.has(Flags::SYN) {
+        return (!segment.flags.has(Flags::ACK), Orientation::Handshake);
+    }
+    // The well-known port is the server's (RFC 6335 6), else the one below the ephemeral range, else the lower one.
+    let rank = |port: u16| match port {
+        0..1024 => 0,
+        1024..32_768 => 1,
+        _ => 2,
+    };
+    let (src, dst) = (segment.src_port, segment.dst_port);
+    let sender_initiated = (rank(src), src) >= (rank(dst), dst);
+    (sender_initiated, Orientation::Inferred)
+}

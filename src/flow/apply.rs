@@ -1,0 +1,521 @@
+//! What a classified segment changes in its flow.
+
+use crate::flow::classify::{Class, HeldFate};
+use crate::flow::gaps::{Clock, Ender, Gap, Gaps, Outcome};
+use crate::flow::kind::{Notes, SegmentKind};
+use crate::flow::mark::{FrameId, Mark};
+use crate::flow::probes::{Answer, Held, Probes};
+use crate::flow::resets::{self, Acceptability};
+use crate::flow::{Direction, Flow, IcmpEvent, Turn};
+use crate::seq::Seq;
+use crate::time::{Span, Timestamp};
+use crate::wire::{Flags, Segment};
+
+/// A judgement on an earlier segment, made or changed by a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relabel {
+    /// The segment's frame.
+    pub frame: FrameId,
+    /// What it is after all.
+    pub kind: SegmentKind,
+    /// The remarks that take the place of the earlier ones.
+    pub notes: Notes,
+}
+
+impl Flow {
+    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `relabels`.
+    pub fn apply(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        class: Class,
+        relabels: &mut Vec<Relabel>,
+    ) {
+        let kind = class.kind.unwrap_or(SegmentKind::Ack);
+        self.note_base(direction, segment);
+        if kind == SegmentKind::DuplicateFrame {
+            let duplicates = &mut self.end_mut(direction).counters.duplicates;
+            *duplicates = duplicates.saturating_add(1);
+            return;
+        }
+        if mark.time < self.last.time {
+            let steps = &mut self.extras_mut().clock_steps;
+            *steps = steps.saturating_add(1);
+        }
+        self.observe_life(direction, kind, mark);
+        self.follow_gaps(direction, segment, mark, &class, kind);
+        if kind == SegmentKind::Rst {
+            self.apply_reset(direction, segment, mark, &class);
+        } else if kind == SegmentKind::ChallengeAck && self.end(direction).isn.is_none() && self.in_handshake() {
+            // The old generation speaks (rule 20): its numbers say nothing about this one.
+        } else {
+            self.resolve_held(direction, &class, relabels);
+            self.apply_answer(direction, segment, mark, &class);
+            self.apply_probe(direction, segment, mark, &class, kind, relabels);
+            self.apply_sequence(direction, segment, mark, &class, kind);
+        }
+        self.apply_common(direction, segment, mark, kind);
+    }
+
+    /// The rest of a fragmented segment was seen: its payload reaches from `seq` over `whole` octets, not over `part`.
+    pub(crate) fn extend(&mut self, direction: Direction, seq: Seq, part: u32, whole: u32, mark: Mark) {
+        let end = self.end_mut(direction);
+        let (short, full) = (seq.plus(part), seq.plus(whole));
+        if end.snd_nxt.is_some_and(|nxt| !nxt.before(short) && nxt.before(full)) {
+            end.snd_nxt = Some(full);
+            end.counters.payload_bytes += u64::from(whole.saturating_sub(part));
+        }
+        self.last = self.last.max_by_time(mark);
+    }
+
+    /// Takes note of an ICMP error about a segment of this flow.
+    pub(crate) fn icmp(&mut self, event: IcmpEvent) {
+        self.extras_mut().icmp.push(event);
+    }
+
+    /// The capture holds the flow's beginning a second time.
+    pub(crate) fn mark_replayed(&mut self) {
+        self.extras_mut().replayed = true;
+    }
+
+    /// What Wireshark 4 takes for the initial numbers: those of a SYN, else one below the first number seen, the
+    /// other end's acknowledgments included.
+    fn note_base(&mut self, direction: Direction, segment: &Segment<'_>) {
+        if segment.fragment.is_some() {
+            return;
+        }
+        let is_syn = segment.flags.has(Flags::SYN);
+        let end = self.end_mut(direction);
+        if end.base.is_none() || (is_syn && segment.flags.has(Flags::ACK)) {
+            end.base = Some(if is_syn { segment.seq } else { segment.seq.minus(1) });
+        }
+        if let Some(ack) = segment.acknowledged() {
+            self.end_mut(direction.reverse()).base.get_or_insert(ack.minus(1));
+        }
+    }
+
+    /// The capture ended at `end`: decides what is left to decide.
+    pub fn finish(&mut self, end: Timestamp, relabels: &mut Vec<Relabel>) {
+        for direction in Direction::BOTH {
+            if let Some(held) = self.probes_mut(direction).as_mut().and_then(|probes| probes.held.take()) {
+                let kind = if held.len == 0 { SegmentKind::Ack } else { SegmentKind::Data };
+                let unresolved = |mark: Mark| Relabel { frame: mark.frame, kind, notes: Notes::UNRESOLVED };
+                relabels.extend(held.marks().map(unresolved));
+            }
+        }
+        self.finish_gaps(end);
+    }
+
+    fn in_handshake(&self) -> bool {
+        Direction::BOTH.into_iter().any(|direction| {
+            let end = self.end(direction);
+            end.isn.is_some() && end.snd_una.is_none()
+        })
+    }
+
+    fn observe_life(&mut self, direction: Direction, kind: SegmentKind, mark: Mark) {
+        let rtt = self.rtt();
+        if let Some(extras) = &mut self.extras {
+            for reset in extras.resets.iter_mut() {
+                resets::observe_life(reset, direction, kind, mark.time, rtt);
+            }
+        }
+    }
+
+    fn apply_reset(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, class: &Class) {
+        let reset = resets::observe(self, direction, segment, mark);
+        if class.notes.has(Notes::RESETS_PROBE)
+            && let Some(probes) = self.probes_mut(direction.reverse())
+        {
+            probes.reset();
+        }
+        if reset.acceptability == Acceptability::InWindow {
+            self.end_mut(direction.reverse()).challenged = Some(mark.time);
+        }
+        self.extras_mut().resets.push(reset);
+    }
+
+    /// Rule 7: what was held becomes a probe, or an ordinary segment again.
+    fn resolve_held(&mut self, direction: Direction, class: &Class, relabels: &mut Vec<Relabel>) {
+        for (owner, fate) in [(direction, class.held), (direction.reverse(), class.peer_held)] {
+            let slot = self.probes_mut(owner);
+            let Some(held) = slot.as_mut().and_then(|probes| probes.held) else {
+                continue;
+            };
+            match fate {
+                HeldFate::Unchanged | HeldFate::Join => continue,
+                HeldFate::Promote => self.promote(owner, &held, relabels),
+                HeldFate::Release => {
+                    let kind = if held.len == 0 { SegmentKind::Ack } else { SegmentKind::Data };
+                    relabels.extend(held.marks().map(|mark| Relabel { frame: mark.frame, kind, notes: Notes::NONE }));
+                }
+            }
+            if let Some(probes) = self.probes_mut(owner) {
+                probes.held = None;
+                if probes.latest.is_none() {
+                    *self.probes_mut(owner) = None;
+                }
+            }
+        }
+    }
+
+    fn promote(&mut self, owner: Direction, held: &Held, relabels: &mut Vec<Relabel>) {
+        let notes = if held.len == 0 { Notes::INFERRED } else { Notes::INFERRED | Notes::ONE_BYTE };
+        let probes = self.probes_mut(owner).get_or_insert_default();
+        for mark in held.marks() {
+            probes.sent(held.seq, held.len == 1, SegmentKind::KeepaliveProbe, mark, None);
+            probes.keepalive.inferred = probes.keepalive.inferred.saturating_add(1);
+            relabels.push(Relabel { frame: mark.frame, kind: SegmentKind::KeepaliveProbe, notes });
+        }
+        let end = self.end_mut(owner);
+        let next = held.seq.plus(1);
+        end.snd_nxt = Some(end.snd_nxt.map_or(next, |nxt| nxt.max(next)));
+        end.top = Some(crate::flow::endpoint::Unit::Data);
+        end.counters.payload_bytes = end.counters.payload_bytes.saturating_sub(u64::from(held.len));
+    }
+
+    fn apply_answer(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, class: &Class) {
+        let peer = direction.reverse();
+        if class.answer != Answer::None
+            && let Some(probes) = self.probes_mut(peer)
+        {
+            probes.answered(class.answer);
+        }
+        if let Some(ack) = segment.acknowledged() {
+            let end = self.end_mut(peer);
+            let unseen = end.acknowledge(ack, mark.time);
+            if class.notes.has(Notes::UNSEEN) {
+                end.counters.unseen_bytes += u64::from(unseen);
+            }
+        }
+    }
+
+    fn apply_probe(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        class: &Class,
+        kind: SegmentKind,
+        relabels: &mut Vec<Relabel>,
+    ) {
+        if class.held == HeldFate::Join {
+            self.hold(direction, segment, mark);
+        }
+        if !kind.is_probe() {
+            return;
+        }
+        let heard = *self.heard_mut(direction.reverse());
+        let flow_last = self.last.time;
+        let probes = self.probes_mut(direction).get_or_insert_default();
+        if class.earlier_was_keepalive
+            && let Some(earlier) = probes.relabel_latest()
+        {
+            let frame = earlier.frame;
+            relabels.push(Relabel { frame, kind: SegmentKind::KeepaliveProbe, notes: Notes::NONE });
+        }
+        if kind == SegmentKind::ZeroWindowProbe {
+            note_window_spacing(probes, segment.seq, mark.time, flow_last);
+        }
+        if class.notes.has(Notes::INFERRED) {
+            probes.keepalive.inferred = probes.keepalive.inferred.saturating_add(1);
+        }
+        probes.sent(segment.seq, segment.payload_len == 1, kind, mark, heard);
+        if kind == SegmentKind::ZeroWindowProbe {
+            let count = &mut self.end_mut(direction).counters.zero_window_probes;
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn hold(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark) {
+        let held = &mut self.probes_mut(direction).get_or_insert_default().held;
+        let held = held.get_or_insert(Held {
+            seq: segment.seq,
+            ack: segment.ack,
+            len: segment.payload_len,
+            pushed: segment.flags.has(Flags::PSH),
+            marks: [mark; 4],
+            count: 0,
+            spacing: None,
+        });
+        if held.count > 0 {
+            held.spacing = Some(mark.time.since(held.last().time));
+        }
+        let place = usize::from(held.count).min(held.marks.len() - 1);
+        if let Some(slot) = held.marks.get_mut(place) {
+            *slot = mark;
+            held.count = held.count.saturating_add(1).min(4);
+        }
+    }
+
+    fn apply_sequence(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        class: &Class,
+        kind: SegmentKind,
+    ) {
+        let refused = self.fast_open_refusal(direction, segment);
+        let end = self.end_mut(direction);
+        if kind == SegmentKind::ZeroWindowProbe || kind == SegmentKind::KeepaliveProbe {
+            return;
+        }
+        let repeated = kind == SegmentKind::Retransmission || class.notes.has(Notes::RETRANSMISSION);
+        let counters = &mut end.counters;
+        counters.retransmissions = counters.retransmissions.saturating_add(u32::from(repeated));
+        counters.spurious = counters.spurious.saturating_add(u32::from(class.notes.has(Notes::SPURIOUS)));
+        counters.out_of_order = counters.out_of_order.saturating_add(u32::from(kind == SegmentKind::OutOfOrder));
+        if repeated {
+            end.timed = None;
+        }
+        if segment.flags.has(Flags::SYN) {
+            end.isn = Some(segment.seq);
+            end.window_scale = segment.options.window_scale;
+        }
+        let before = end.snd_nxt;
+        end.advance(segment, mark.time);
+        if segment.payload_len > 0 {
+            let new = before.map_or(segment.payload_len, |nxt| {
+                u32::try_from(segment.end().since(nxt)).unwrap_or(0).min(segment.payload_len)
+            });
+            let new = if kind == SegmentKind::OutOfOrder { segment.payload_len } else { new };
+            end.counters.payload_bytes += u64::from(new);
+            end.payload_spacing = end.last_payload.map(|last| mark.time.since(last));
+            end.last_payload = Some(mark.time);
+            note_last_octet(end, segment);
+            if new > 0 {
+                self.take_turn(direction, mark, new);
+            }
+        }
+        let end = self.end_mut(direction);
+        if segment.flags.has(Flags::FIN) {
+            end.fin_end = Some(segment.end());
+            self.last_payload = Some(mark);
+        }
+        let end = self.end_mut(direction);
+        if !segment.is_empty() && !repeated && end.timed.is_none() {
+            end.timed = Some((segment.end(), mark.time));
+        }
+        if let Some(accepted) = refused {
+            self.end_mut(direction.reverse()).snd_nxt = Some(accepted);
+        }
+    }
+
+    /// RFC 7413 4.2.2: a SYN-ACK that acknowledges the SYN alone refuses its payload, which is then sent again.
+    fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
+        let opener = self.end(direction.reverse());
+        let is_syn_ack = segment.flags.has(Flags::SYN | Flags::ACK);
+        let only_syn = opener.isn.is_some_and(|isn| segment.ack == isn.plus(1));
+        let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
+        (is_syn_ack && only_syn && had_payload).then_some(segment.ack)
+    }
+
+    fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {
+        self.last_payload = Some(mark);
+        match &mut self.turn {
+            Some(turn) if turn.direction == direction => {
+                turn.last = mark;
+                turn.octets = turn.octets.saturating_add(u64::from(octets));
+            }
+            turn => *turn = Some(Turn { direction, start: mark, last: mark, octets: u64::from(octets) }),
+        }
+    }
+
+    /// What every segment leaves behind.
+    fn apply_common(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
+        let last = self.last;
+        let empty_probe = kind.is_probe() && segment.payload_len == 0;
+        let end = self.end_mut(direction);
+        end.counters.packets += 1;
+        if let Some(previous) = end.last {
+            let length = mark.time.since(previous.time);
+            if length > end.silence.length {
+                end.silence = crate::flow::endpoint::Silence { length, start: previous, end: mark };
+            }
+        }
+        end.last = Some(mark);
+        if kind != SegmentKind::Rst {
+            end.baseline.record(segment);
+            note_acks(end, segment, mark, kind);
+        }
+        if segment.flags.has(Flags::SYN) && self.end(direction.reverse()).isn.is_some() && last.time < mark.time {
+            let repeated = self.end(direction).snd_una.is_some() && !segment.flags.has(Flags::ACK);
+            if repeated {
+                self.end_mut(direction.reverse()).challenged = Some(mark.time);
+            }
+        }
+        if !empty_probe {
+            *self.heard_mut(direction) = Some(mark);
+        }
+        *self.last_kind_mut(direction) = Some(kind);
+        self.last = mark;
+        if let Some(toa) = segment.options.toa {
+            self.extras_mut().real_client.get_or_insert(toa);
+        }
+        if let Some(tunnel) = segment.tunnel {
+            self.extras_mut().tunnel.get_or_insert(tunnel);
+        }
+    }
+
+    /// Lets the segment end, answer or repeat the question of idle gaps, on both clocks.
+    fn follow_gaps(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        class: &Class,
+        kind: SegmentKind,
+    ) {
+        if !self.is_established() {
+            return;
+        }
+        let is_payload = matches!(kind, SegmentKind::Data | SegmentKind::OutOfOrder)
+            || (kind == SegmentKind::Fin && !class.notes.has(Notes::RETRANSMISSION));
+        self.follow_clock(Clock::Packet, Some(self.last), direction, segment, mark, kind);
+        if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
+            let start = self.last_payload.filter(|_| is_payload || kind == SegmentKind::Rst);
+            self.follow_clock(Clock::Payload, start, direction, segment, mark, kind);
+        }
+    }
+
+    /// One clock: `start` is where the silence that this segment ends began, if it ends any.
+    fn follow_clock(
+        &mut self,
+        clock: Clock,
+        start: Option<Mark>,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        kind: SegmentKind,
+    ) {
+        let threshold = self.gap_threshold();
+        let length = start.map_or(Span::ZERO, |start| mark.time.since(start.time));
+        let waits_for_acknowledgment = kind == SegmentKind::Retransmission && self.end(direction).in_flight();
+        let half_closed = self.fins() == 1;
+        let needs = (!segment.is_empty() && !kind.is_probe()).then(|| segment.end());
+        let slot = match clock {
+            Clock::Packet => &mut self.packet_gaps,
+            Clock::Payload => &mut self.payload_gaps,
+        };
+        if let Some(gaps) = slot {
+            settle(gaps, direction, segment, kind, needs, length >= threshold);
+        }
+        let waiting = slot.as_ref().is_some_and(|gaps| gaps.undecided().is_some());
+        let (Some(start), false) = (start, waiting || length < threshold || waits_for_acknowledgment) else {
+            return;
+        };
+        let gaps = slot.get_or_insert_default();
+        let ended_by = Some(Ender { mark, direction, kind });
+        let gap = Gap { start, ended_by, length, outcome: Outcome::Open, half_closed };
+        if kind == SegmentKind::Rst {
+            gaps.keep(Gap { outcome: Outcome::Died, ..gap });
+        } else {
+            gaps.ended(gap, direction, needs);
+        }
+    }
+
+    fn finish_gaps(&mut self, end: Timestamp) {
+        let (threshold, rto) = (self.gap_threshold(), self.rto());
+        let obeyed = !self.resets().any(|reset| reset.sender_lives && reset.receiver_lives);
+        let over = self.fins() == 2 || (obeyed && self.resets().any(resets::Reset::is_effective));
+        let both_seen = self.ends.iter().all(|end| end.last.is_some());
+        let half_closed = self.fins() == 1;
+        let starts = [(Clock::Packet, Some(self.last)), (Clock::Payload, self.last_payload)];
+        for (clock, start) in starts {
+            let slot = match clock {
+                Clock::Packet => &mut self.packet_gaps,
+                Clock::Payload => &mut self.payload_gaps,
+            };
+            if let Some(gaps) = slot {
+                let unanswered = gaps.undecided().is_some_and(|undecided| {
+                    let asked = undecided.gap.ended_by.map_or(end, |ender| ender.mark.time);
+                    let waited = end.since(asked) >= rto.times(3).max(threshold);
+                    both_seen && waited && (undecided.answer.is_some() || undecided.repeats > 0)
+                });
+                gaps.decide(if unanswered { Outcome::Died } else { Outcome::Open });
+            }
+            let Some(start) = start.filter(|_| !over) else {
+                continue;
+            };
+            let length = end.since(start.time);
+            let asked = slot.as_ref().and_then(|gaps| gaps.died()).is_some();
+            if length >= threshold && !asked {
+                let gap = Gap { start, ended_by: None, length, outcome: Outcome::Open, half_closed };
+                slot.get_or_insert_default().keep(gap);
+            }
+        }
+    }
+}
+
+/// Decides the gap that waits for an answer, if this segment decides it.
+fn settle(
+    gaps: &mut Gaps,
+    direction: Direction,
+    segment: &Segment<'_>,
+    kind: SegmentKind,
+    needs: Option<Seq>,
+    silence: bool,
+) {
+    let Some(undecided) = gaps.undecided().copied() else {
+        return;
+    };
+    let probe_asked = undecided.gap.ended_by.is_some_and(|ender| ender.kind.is_probe());
+    if kind == SegmentKind::Rst {
+        gaps.decide(Outcome::Died);
+    } else if direction == undecided.asked {
+        let asked_nothing = undecided.answer.is_none() && !probe_asked;
+        if asked_nothing && silence && undecided.repeats == 0 {
+            gaps.decide(Outcome::Open);
+        } else {
+            gaps.repeated(kind, needs);
+        }
+    } else {
+        let answered = match undecided.answer {
+            Some(end) => segment.acknowledged().is_some_and(|ack| !ack.before(end)),
+            None => !kind.is_probe(),
+        };
+        if answered {
+            gaps.decide(Outcome::Survived);
+        }
+    }
+}
+
+/// Rule 3: keeps the spacing of zero-window probes, the wait before the first one included.
+fn note_window_spacing(probes: &mut Probes, seq: Seq, time: Timestamp, flow_last: Timestamp) {
+    let before = probes.latest.filter(|probe| probe.seq == seq && probe.kind == SegmentKind::ZeroWindowProbe);
+    let spacing = time.since(before.map_or(flow_last, |probe| probe.mark.time));
+    let doubled = probes.window_spacing.is_some_and(|earlier| spacing.times(2) >= earlier.times(3));
+    probes.backing_off = before.is_some() && (probes.backing_off || doubled);
+    probes.window_spacing = Some(spacing);
+}
+
+/// Keeps the last payload octet of the direction, where it was captured.
+fn note_last_octet(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>) {
+    let last = segment.seq.plus(segment.payload_len).minus(1);
+    let is_newest = end.last_octet.is_none_or(|(seq, _)| !last.before(seq));
+    if is_newest {
+        let captured_whole = segment.payload.len() == segment.payload_len as usize;
+        end.last_octet = segment.payload.last().filter(|_| captured_whole).map(|&octet| (last, octet));
+    }
+}
+
+/// Keeps what later segments of the same end are compared with.
+fn note_acks(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
+    if kind == SegmentKind::DupAck {
+        end.dup_acks = end.dup_acks.saturating_add(1);
+        end.last_dup_ack = Some(mark.time);
+    } else if segment.acknowledged().is_some_and(|ack| end.last_ack != Some(ack)) {
+        end.dup_acks = 0;
+    }
+    if kind != SegmentKind::ChallengeAck {
+        end.last_ack = segment.acknowledged().or(end.last_ack);
+        end.window = Some(segment.window);
+    }
+    end.last_seq = Some(segment.seq);
+    end.timestamps = segment.options.timestamps.or(end.timestamps);
+    if kind == SegmentKind::ChallengeAck {
+        end.challenged = None;
+    }
+}

@@ -1,0 +1,501 @@
+//! What a segment is, judged by the state of its flow *before* it. Pure: nothing here changes anything.
+//!
+//! The rules are tried in the order of their numbers and the first match wins. Everything hangs on the peer's
+//! cumulative acknowledgment: a keepalive probe lies one below `snd_una` (RFC 9293 3.8.4), which holds in the middle
+//! of a conversation too, where the sender's own history is unknown.
+//!
+//! ```text
+//!  0  duplicate frame             found by the caller, see `duplicates`
+//!  1  RST, SYN, FIN
+//!  2  zero-window probe           one new octet against a closed window
+//!  3  zero-window probe           empty, one below snd_una, window closed; or a keepalive: the spacing tells
+//!  4  keepalive probe             empty, one below snd_una, nothing in flight
+//!  5  keepalive probe             one acknowledged octet; or a spurious retransmission: two signs tell
+//!  6  keepalive probe             empty, one below snd_una, data outstanding
+//!  7  keepalive probe             the flow's first segment: what follows tells
+//!  8  retransmission              of one unacknowledged octet
+//!  9  stale pure ACK              one below snd_nxt, not acknowledged
+//! 10  keepalive ACK               also 13, zero-window probe ACK
+//! 11  data that answers a probe   12: RST that answers a probe
+//! 14  window update   15  duplicate ACK   16  spurious retransmission   17  retransmission, out of order
+//! 18, 19  holes, noted            20  port reuse, see `table`
+//! ```
+
+use crate::flow::endpoint::{Endpoint, Unit};
+use crate::flow::kind::{Notes, SegmentKind};
+use crate::flow::probes::{Answer, Held, LEAST_RHYTHM, Probes};
+use crate::flow::{Direction, Flow};
+use crate::seq::Seq;
+use crate::time::{Span, Timestamp};
+use crate::wire::{Flags, Segment};
+
+/// How long after a probe its answer may come when the round-trip time is unknown (rule 10).
+const ANSWER_WAIT: Span = Span::from_secs(3);
+/// Within this time a hole is filled by reordering where no round-trip time is known (rule 17).
+const REORDERING: Span = Span::from_millis(3);
+/// A retransmission this soon after a duplicate ACK is a fast one (rule 17).
+const FAST_RETRANSMIT: Span = Span::from_millis(20);
+/// A segment this soon after its sender's data can be reordered, but not a probe.
+const TOO_SOON_FOR_A_PROBE: Span = Span::from_millis(2);
+/// How soon an unacceptable segment is challenged, at the least (RFC 5961 7 limits the rate, not the delay).
+const CHALLENGE_WAIT: Span = Span::from_secs(1);
+
+/// The judgement on one segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Class {
+    /// What it is; `None` only before the judgement.
+    pub kind: Option<SegmentKind>,
+    /// What else is worth saying.
+    pub notes: Notes,
+    /// Which probe of the other end it answers.
+    pub answer: Answer,
+    /// What becomes of the sender's held segments.
+    pub held: HeldFate,
+    /// What becomes of the peer's held segments.
+    pub peer_held: HeldFate,
+    /// The sender's last zero-window probe was a keepalive: the spacing shows it now (rule 3).
+    pub earlier_was_keepalive: bool,
+}
+
+/// What a segment means for the segments of its sender that wait for a judgement (rule 7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeldFate {
+    /// Nothing, or nothing is held.
+    #[default]
+    Unchanged,
+    /// This one is held with them.
+    Join,
+    /// They were probes.
+    Promote,
+    /// They were not.
+    Release,
+}
+
+impl Class {
+    const fn new(kind: SegmentKind) -> Self {
+        Self {
+            kind: Some(kind),
+            notes: Notes::NONE,
+            answer: Answer::None,
+            held: HeldFate::Unchanged,
+            peer_held: HeldFate::Unchanged,
+            earlier_was_keepalive: false,
+        }
+    }
+
+    fn note(mut self, notes: Notes) -> Self {
+        self.notes |= notes;
+        self
+    }
+
+    const fn answering(mut self, answer: Answer) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    const fn held(mut self, fate: HeldFate) -> Self {
+        self.held = fate;
+        self
+    }
+}
+
+/// Classifies `segment`, seen at `time` going in `direction`, against the state of `flow` before it.
+#[must_use]
+pub fn classify(flow: &Flow, direction: Direction, segment: &Segment<'_>, time: Timestamp) -> Class {
+    let view = View {
+        flow,
+        sender: flow.end(direction),
+        peer: flow.end(direction.reverse()),
+        own: flow.probes(direction),
+        theirs: flow.probes(direction.reverse()),
+        segment,
+        time,
+    };
+    let class = if segment.flags.any(Flags::RST | Flags::SYN | Flags::FIN) {
+        view.control()
+    } else {
+        view.probe().unwrap_or_else(|| if segment.payload_len > 0 { view.payload() } else { view.pure_ack() })
+    };
+    view.with_remarks(class)
+}
+
+/// Everything that the rules look at.
+struct View<'a> {
+    flow: &'a Flow,
+    sender: &'a Endpoint,
+    peer: &'a Endpoint,
+    /// The sender's own probes.
+    own: Option<&'a Probes>,
+    /// The other end's probes, which this segment may answer.
+    theirs: Option<&'a Probes>,
+    segment: &'a Segment<'a>,
+    time: Timestamp,
+}
+
+impl View<'_> {
+    /// Rules 1 and 12.
+    fn control(&self) -> Class {
+        let flags = self.segment.flags;
+        if flags.has(Flags::RST) {
+            let answers = self.answers_probe_within_wait();
+            return Class::new(SegmentKind::Rst).note(if answers { Notes::RESETS_PROBE } else { Notes::NONE });
+        }
+        if flags.has(Flags::SYN) {
+            let kind = if flags.has(Flags::ACK) { SegmentKind::SynAck } else { SegmentKind::Syn };
+            let again = self.sender.isn == Some(self.segment.seq);
+            let crossing = kind == SegmentKind::Syn && self.peer.isn.is_some() && self.peer.snd_una.is_none();
+            return Class::new(kind)
+                .note(if again { Notes::RETRANSMISSION } else { Notes::NONE })
+                .note(if crossing { Notes::SIMULTANEOUS_OPEN } else { Notes::NONE });
+        }
+        let again = self.sender.fin_end.is_some_and(|end| !self.segment.end().after(end));
+        let answer = self.answer_by_payload();
+        Class::new(SegmentKind::Fin)
+            .note(if again { Notes::RETRANSMISSION } else { Notes::NONE })
+            .note(if answer == Answer::None { Notes::NONE } else { Notes::ANSWERS_PROBE })
+            .answering(answer)
+    }
+
+    /// Rules 2 to 7: everything that may be a probe.
+    fn probe(&self) -> Option<Class> {
+        if self.segment.payload_len > 1 || !self.segment.flags.has(Flags::ACK) {
+            return None;
+        }
+        match self.sender.snd_una {
+            Some(una) => self.anchored_probe(una),
+            None => self.unanchored_probe(),
+        }
+    }
+
+    /// Rules 2 to 6, by the peer's cumulative acknowledgment.
+    fn anchored_probe(&self, una: Seq) -> Option<Class> {
+        let (segment, closed) = (self.segment, self.peer.window_closed());
+        if closed && segment.payload_len == 1 && segment.seq == una && self.sender.nothing_in_flight() {
+            return Some(Class::new(SegmentKind::ZeroWindowProbe).note(Notes::ONE_BYTE));
+        }
+        if segment.seq != una.minus(1) {
+            return self.probe_with_lost_acknowledgment(una);
+        }
+        if self.is_reordered() {
+            return None;
+        }
+        if segment.payload_len == 1 {
+            return self.garbage_octet();
+        }
+        if closed {
+            return Some(self.closed_window_probe());
+        }
+        if self.sender.top == Some(Unit::Fin) {
+            let probe = Class::new(SegmentKind::KeepaliveProbe).note(Notes::AFTER_FIN);
+            return (self.flow_silence() >= LEAST_RHYTHM).then_some(probe);
+        }
+        let notes = if self.sender.in_flight() { Notes::DATA_OUTSTANDING } else { Notes::NONE };
+        Some(Class::new(SegmentKind::KeepaliveProbe).note(notes))
+    }
+
+    /// Rule 3. A persist timer backs off; a keepalive timer keeps its rhythm and never runs under a second.
+    fn closed_window_probe(&self) -> Class {
+        let probe = Class::new(SegmentKind::ZeroWindowProbe);
+        let before = self.own.and_then(|own| own.latest).filter(|before| before.seq == self.segment.seq);
+        let (Some(own), Some(before)) = (self.own, before) else {
+            let first_wait_is_short = self.flow_silence() < LEAST_RHYTHM;
+            return probe.note(if first_wait_is_short { Notes::NONE } else { Notes::AMBIGUOUS });
+        };
+        let spacing = self.time.since(before.mark.time);
+        match own.window_spacing {
+            _ if own.backing_off || spacing < LEAST_RHYTHM => probe,
+            Some(earlier) if like(spacing, earlier) => {
+                let earlier_was_keepalive = before.kind == SegmentKind::ZeroWindowProbe;
+                Class { earlier_was_keepalive, ..Class::new(SegmentKind::KeepaliveProbe) }
+            }
+            Some(earlier) if backs_off(earlier, spacing) => probe,
+            _ => probe.note(Notes::AMBIGUOUS),
+        }
+    }
+
+    /// Rule 5, and its one honest look-alike: a one-octet write whose acknowledgment the sender did not get.
+    fn garbage_octet(&self) -> Option<Class> {
+        if self.sender.in_flight() {
+            return None;
+        }
+        let pushed = self.segment.flags.has(Flags::PSH);
+        let repeated = match (self.segment.payload.first(), self.sender.last_octet) {
+            // A zero octet is what probes carry: equal to the last octet by chance too often to count.
+            (Some(&octet), Some((seq, last))) => seq == self.segment.seq && octet == last && octet != 0,
+            _ => false,
+        };
+        let by_retransmission_timer = self.sender.last_payload.is_some_and(|sent| {
+            let spacing = self.time.since(sent);
+            spacing < LEAST_RHYTHM
+                || self.sender.payload_spacing.is_some_and(|earlier| doubles(earlier, spacing) && !self.is_train())
+        });
+        let signs = [pushed, repeated, by_retransmission_timer].into_iter().filter(|sign| *sign).count();
+        let probe = Class::new(SegmentKind::KeepaliveProbe).note(Notes::ONE_BYTE);
+        (signs < 2).then_some(probe)
+    }
+
+    /// A capture that lost the peer's acknowledgment, but not the probe: one below `snd_nxt` after a silence that no
+    /// retransmission timer would have kept.
+    fn probe_with_lost_acknowledgment(&self, una: Seq) -> Option<Class> {
+        let nxt = self.sender.snd_nxt?;
+        let is_candidate = self.segment.payload_len == 0
+            && self.segment.seq == nxt.minus(1)
+            && !self.segment.seq.before(una)
+            && self.sender.top == Some(Unit::Data);
+        let silent = self.flow_silence() >= LEAST_RHYTHM && self.flow_silence() >= self.flow.gap_threshold();
+        (is_candidate && silent).then(|| Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED))
+    }
+
+    /// Rule 7 and one-sided captures: the peer has acknowledged nothing yet.
+    fn unanchored_probe(&self) -> Option<Class> {
+        if let Some(held) = self.own.and_then(|own| own.held.as_ref()) {
+            return self.against_held(held);
+        }
+        let Some(nxt) = self.sender.snd_nxt else {
+            return self.first_of_direction();
+        };
+        // Without an ACK of its own a sender whose SYN is all we know is still in SYN-SENT, where nobody probes.
+        let below_next = self.segment.seq == nxt.minus(1)
+            && (self.sender.top != Some(Unit::Syn) || self.sender.last_ack.is_some());
+        if !below_next || self.sender_silence() < LEAST_RHYTHM {
+            return None;
+        }
+        let differs = match (self.segment.payload.first(), self.sender.last_octet) {
+            (Some(&octet), Some((seq, last))) => seq == self.segment.seq && octet != last,
+            _ => false,
+        };
+        let is_probe = self.segment.payload_len == 0 || (differs && !self.segment.flags.has(Flags::PSH));
+        is_probe.then(|| Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED))
+    }
+
+    /// Rule 7: the first segment of a direction may be a probe; only what follows tells.
+    fn first_of_direction(&self) -> Option<Class> {
+        if self.segment.flags.0 & !(Flags::ACK | Flags::PSH).0 != 0 {
+            return None;
+        }
+        let kind = if self.segment.payload_len == 0 { SegmentKind::Ack } else { SegmentKind::Data };
+        Some(Class::new(kind).note(Notes::UNRESOLVED).held(HeldFate::Join))
+    }
+
+    /// A further segment of a sender whose first ones are held.
+    fn against_held(&self, held: &Held) -> Option<Class> {
+        let segment = self.segment;
+        let probe = Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED);
+        if segment.seq == held.seq && segment.payload_len == held.len && segment.ack == held.ack {
+            let spacing = self.time.since(held.last().time);
+            return match held.spacing {
+                _ if spacing < LEAST_RHYTHM => None,
+                Some(earlier) if like(earlier, spacing) => Some(probe.held(HeldFate::Promote)),
+                _ => self.first_of_direction(),
+            };
+        }
+        None
+    }
+
+    /// Rules 8, 11 and 16 to 18.
+    fn payload(&self) -> Class {
+        let segment = self.segment;
+        let answer = self.answer_by_payload();
+        let remark = if answer == Answer::None { Notes::NONE } else { Notes::ANSWERS_PROBE };
+        let class = match self.sender.snd_nxt {
+            Some(nxt) if segment.seq.before(nxt) => self.repeated_payload(),
+            Some(nxt) if segment.seq.after(nxt) => Class::new(SegmentKind::Data).note(Notes::HOLE),
+            _ => Class::new(SegmentKind::Data),
+        };
+        class.note(remark).answering(answer).held(self.held_fate())
+    }
+
+    fn repeated_payload(&self) -> Class {
+        let (segment, sender) = (self.segment, self.sender);
+        let reordering = self.flow.rtt().map_or(REORDERING, |rtt| rtt.max(REORDERING));
+        let fills = sender.hole.is_some_and(|hole| {
+            !segment.seq.before(hole.start)
+                && !segment.end().after(hole.end)
+                && self.time.since(hole.since) < reordering
+        });
+        if fills {
+            return Class::new(SegmentKind::OutOfOrder);
+        }
+        let again = Class::new(SegmentKind::Retransmission);
+        if sender.snd_una.is_some_and(|una| !segment.end().after(una)) {
+            return again.note(Notes::SPURIOUS);
+        }
+        let fast = self.peer.dup_acks >= 2
+            && self.peer.last_ack == Some(segment.seq)
+            && self.peer.last_dup_ack.is_some_and(|last| self.time.since(last) < FAST_RETRANSMIT);
+        again.note(if fast { Notes::FAST } else { Notes::NONE })
+    }
+
+    /// Rules 9, 10 and 13 to 15, challenge ACKs, and the ACKs that are nothing more.
+    fn pure_ack(&self) -> Class {
+        let (segment, sender) = (self.segment, self.sender);
+        let held = self.held_fate();
+        if self.is_challenge() {
+            return Class::new(SegmentKind::ChallengeAck).held(held);
+        }
+        if let Some(class) = self.probe_answer() {
+            return class.held(held);
+        }
+        let ack = Class::new(SegmentKind::Ack).held(held);
+        if sender.snd_nxt.is_some_and(|nxt| segment.seq.before(nxt)) {
+            return ack.note(Notes::STALE);
+        }
+        let same_place = sender.last_ack == Some(segment.ack) && sender.snd_nxt == Some(segment.seq);
+        let same_window = sender.window.is_none_or(|window| window == segment.window);
+        let selective = segment.options.sack.first().is_some_and(Option::is_some);
+        if same_place && self.peer.in_flight() && (same_window || selective) {
+            return Class::new(SegmentKind::DupAck).held(held);
+        }
+        if same_place && !same_window {
+            return Class::new(SegmentKind::WindowUpdate).held(held);
+        }
+        ack
+    }
+
+    /// Rules 10 and 13.
+    fn probe_answer(&self) -> Option<Class> {
+        let theirs = self.theirs?;
+        if self.sender.snd_nxt.is_some_and(|nxt| nxt != self.segment.seq) {
+            return None;
+        }
+        if self.peer_held() == HeldFate::Promote {
+            return Some(Class::new(SegmentKind::KeepaliveAck).answering(Answer::Held));
+        }
+        let (probe, answer) = self.open_probe(theirs)?;
+        match (probe.kind, self.segment.window) {
+            (SegmentKind::KeepaliveProbe, _) => Some(Class::new(SegmentKind::KeepaliveAck).answering(answer)),
+            (_, 0) => Some(Class::new(SegmentKind::ZeroWindowProbeAck).answering(answer)),
+            (_, _) => Some(Class::new(SegmentKind::WindowUpdate).answering(answer)),
+        }
+    }
+
+    /// The nearest unanswered probe that this segment's acknowledgment fits.
+    fn open_probe(&self, theirs: &Probes) -> Option<(crate::flow::probes::Pending, Answer)> {
+        let fits = |probe: &crate::flow::probes::Pending| {
+            let octet_refused = probe.kind == SegmentKind::ZeroWindowProbe && self.segment.ack == probe.seq;
+            !probe.answered && (self.segment.ack == probe.seq.plus(1) || octet_refused)
+        };
+        let latest = theirs.latest?;
+        if fits(&latest) {
+            return Some((latest, Answer::Latest));
+        }
+        let wait = self.flow.rtt().map_or(ANSWER_WAIT, |rtt| rtt.times(2));
+        let previous = theirs.previous.filter(|probe| self.time.since(probe.mark.time) <= wait)?;
+        fits(&previous).then_some((previous, Answer::Previous))
+    }
+
+    /// Rule 11: payload that acknowledges a probe before a pure ACK does.
+    fn answer_by_payload(&self) -> Answer {
+        if self.peer_held() == HeldFate::Promote {
+            return Answer::Held;
+        }
+        let open = self.theirs.and_then(|theirs| theirs.latest).filter(|probe| !probe.answered);
+        let acknowledged = self.segment.acknowledged();
+        match open {
+            Some(probe) if acknowledged == Some(probe.seq.plus(1)) => Answer::Latest,
+            _ => Answer::None,
+        }
+    }
+
+    /// Rule 12: whether a RST comes while a probe waits for its answer.
+    fn answers_probe_within_wait(&self) -> bool {
+        let wait = self.flow.rtt().map_or(ANSWER_WAIT, |rtt| rtt.times(2).max(Span::from_millis(200)));
+        let open = self.theirs.and_then(|theirs| theirs.latest).filter(|probe| !probe.answered);
+        open.is_some_and(|probe| self.time.since(probe.mark.time) <= wait)
+    }
+
+    /// Whether the segment answers an unacceptable SYN or RST (RFC 5961 3.2 and 4.2).
+    fn is_challenge(&self) -> bool {
+        let expected = self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
+        let provoked = self.sender.challenged.is_some_and(|when| self.time.since(when) <= expected);
+        let of_old_generation = self.peer.isn.is_some()
+            && self.peer.snd_una.is_none()
+            && self.sender.isn.is_none()
+            && self.segment.acknowledged().is_some_and(|ack| self.peer.snd_nxt.is_some_and(|nxt| ack != nxt));
+        of_old_generation || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
+    }
+
+    /// What this segment, itself no probe, tells of the sender's held ones.
+    fn held_fate(&self) -> HeldFate {
+        let Some(held) = self.own.and_then(|own| own.held.as_ref()) else {
+            return HeldFate::Unchanged;
+        };
+        // Nothing but a probe stands one below the next segment of a sender that sent nothing between.
+        let next_is_above = self.segment.seq == held.seq.plus(1) && held.len == 0;
+        if next_is_above { HeldFate::Promote } else { HeldFate::Release }
+    }
+
+    /// What this segment tells of the peer's held ones: a peer that sent nothing else and has octet `seq` acknowledged
+    /// had sent it before, so `seq` was one below its next number.
+    fn peer_held(&self) -> HeldFate {
+        let held = self.theirs.and_then(|theirs| theirs.held.as_ref());
+        let (Some(held), Some(ack)) = (held, self.segment.acknowledged()) else {
+            return HeldFate::Unchanged;
+        };
+        let was_probe = held.len == 0 || !held.pushed || self.is_dsack(held.seq);
+        if was_probe && ack == held.seq.plus(1) { HeldFate::Promote } else { HeldFate::Release }
+    }
+
+    fn is_dsack(&self, seq: Seq) -> bool {
+        self.segment.options.sack.first().is_some_and(|block| *block == Some((seq, seq.plus(1))))
+    }
+
+    /// Whether the segment left its sender before others that the capture shows earlier.
+    fn is_reordered(&self) -> bool {
+        let older = match (self.segment.options.timestamps, self.sender.timestamps) {
+            (Some((now, _)), Some((last, _))) => Seq(now).before(Seq(last)),
+            _ => false,
+        };
+        let just_sent = self.sender.last_payload.is_some_and(|sent| self.time.since(sent) < TOO_SOON_FOR_A_PROBE);
+        older || (just_sent && self.segment.payload_len == 0 && !self.is_train())
+    }
+
+    /// Whether the sender's last probe stood at the same place.
+    fn is_train(&self) -> bool {
+        self.own.and_then(|own| own.latest).is_some_and(|probe| probe.seq == self.segment.seq)
+    }
+
+    /// Time since the last segment of the flow, either way.
+    fn flow_silence(&self) -> Span {
+        self.time.since(self.flow.last.time)
+    }
+
+    /// Time since the sender's last segment.
+    fn sender_silence(&self) -> Span {
+        self.sender.last.map_or(Span::ZERO, |last| self.time.since(last.time))
+    }
+
+    /// Rules 18 and 19 and other remarks that any kind can carry.
+    fn with_remarks(&self, class: Class) -> Class {
+        let peer_held = self.peer_held();
+        let unseen = match (self.segment.acknowledged(), self.peer.snd_nxt) {
+            (Some(ack), Some(nxt)) => {
+                let window_octet = self.theirs.and_then(|theirs| theirs.latest).is_some_and(|probe| {
+                    probe.kind == SegmentKind::ZeroWindowProbe && probe.seq == nxt && ack == nxt.plus(1)
+                });
+                let says_nothing = matches!(class.kind, Some(SegmentKind::ChallengeAck | SegmentKind::Rst));
+                ack.after(nxt) && !window_octet && !says_nothing && peer_held != HeldFate::Promote
+            }
+            _ => false,
+        };
+        Class { peer_held, ..class }
+            .note(if unseen { Notes::UNSEEN } else { Notes::NONE })
+            .note(if self.segment.fragment.is_some() { Notes::FRAGMENTED } else { Notes::NONE })
+    }
+}
+
+/// Whether two spacings are the same rhythm: a timer is never early and up to 12.5 % late.
+fn like(one: Span, other: Span) -> bool {
+    let (short, long) = (one.min(other), one.max(other));
+    short >= LEAST_RHYTHM && long.times(100) <= short.times(125)
+}
+
+/// Whether `later` follows `earlier` as a backed-off timer does.
+fn backs_off(earlier: Span, later: Span) -> bool {
+    later.times(2) >= earlier.times(3)
+}
+
+/// Whether `later` is about twice `earlier`, as retransmissions are spaced (RFC 6298 5.5).
+fn doubles(earlier: Span, later: Span) -> bool {
+    later.times(10) >= earlier.times(17) && later.times(10) <= earlier.times(25)
+}

@@ -1,0 +1,308 @@
+//! One direction of a flow, as an observer knows its sender.
+//!
+//! The names are those of RFC 9293 3.3.1, but every value is an estimate from outside: `None` means that the capture
+//! has not shown it, and no number stands for "unset" (a sequence number may well be 0 after a wrap).
+
+use crate::flow::mark::Mark;
+use crate::seq::Seq;
+use crate::time::{Span, Timestamp};
+use crate::wire::{Flags, LinkInfo, Segment};
+
+/// The kind of the last sequence unit that an endpoint sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// SYN.
+    Syn,
+    /// Payload.
+    Data,
+    /// FIN.
+    Fin,
+}
+
+/// A stretch of sequence space that was passed over when it was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// First missing number.
+    pub start: Seq,
+    /// The number after the last missing one.
+    pub end: Seq,
+    /// When the capture passed over it.
+    pub since: Timestamp,
+}
+
+/// Sequence accounting of one direction: segments and octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Segments, duplicate frames not counted.
+    pub packets: u64,
+    /// New payload octets.
+    pub payload_bytes: u64,
+    /// Retransmitted segments, spurious ones and SYN and FIN included.
+    pub retransmissions: u32,
+    /// Retransmitted segments whose every octet was acknowledged before.
+    pub spurious: u32,
+    /// Segments that filled a hole late.
+    pub out_of_order: u32,
+    /// Octets missing from the capture when a later segment came.
+    pub missing_bytes: u64,
+    /// Octets acknowledged by the other end that the capture never showed.
+    pub unseen_bytes: u64,
+    /// Frames captured more than once.
+    pub duplicates: u32,
+    /// Zero-window probes.
+    pub zero_window_probes: u32,
+}
+
+/// What identifies a sender's stack and path: collected before any RST, weighed after one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Baseline {
+    /// Hop limits seen, with how often, most recent replaced last; 0 in the second place means unused.
+    pub hop_limits: [(u8, u16); 4],
+    /// IP identification of the last segment.
+    pub last_ip_id: Option<u16>,
+    /// Segments whose identification was 0.
+    pub ip_id_zero: u16,
+    /// Segments whose identification followed the one before by 1 to 64.
+    pub ip_id_step: u16,
+    /// Segments whose identification did neither.
+    pub ip_id_jump: u16,
+    /// Source MAC address of the last segment.
+    pub src_mac: Option<[u8; 6]>,
+    /// Segments with the timestamps option.
+    pub timestamps: u32,
+}
+
+impl Baseline {
+    /// Counts `segment` in.
+    pub(crate) fn record(&mut self, segment: &Segment<'_>) {
+        self.record_hop_limit(segment.hop_limit);
+        if let Some(id) = segment.ip_id {
+            self.record_ip_id(id);
+        }
+        let LinkInfo { src_mac, .. } = segment.link;
+        self.src_mac = src_mac.or(self.src_mac);
+        self.timestamps = self.timestamps.saturating_add(u32::from(segment.options.timestamps.is_some()));
+    }
+
+    /// Whether `hop_limit` was seen before.
+    #[must_use]
+    pub fn knows_hop_limit(&self, hop_limit: u8) -> bool {
+        self.hop_limits.iter().any(|&(value, count)| count > 0 && value == hop_limit)
+    }
+
+    /// Smallest distance in hops from `hop_limit` to one seen before; `None` if there is none to compare with.
+    #[must_use]
+    pub fn hop_distance(&self, hop_limit: u8) -> Option<u8> {
+        let seen = self.hop_limits.iter().filter(|(_, count)| *count > 0);
+        seen.map(|(value, _)| value.abs_diff(hop_limit)).min()
+    }
+
+    fn record_hop_limit(&mut self, hop_limit: u8) {
+        let known = self.hop_limits.iter().position(|&(value, count)| count > 0 && value == hop_limit);
+        let free = self.hop_limits.iter().position(|&(_, count)| count == 0);
+        // More than four values mean a path that changes all the time: the last place takes turns.
+        let place = known.or(free).unwrap_or(self.hop_limits.len() - 1);
+        if let Some(slot) = self.hop_limits.get_mut(place) {
+            *slot = (hop_limit, if slot.0 == hop_limit { slot.1.saturating_add(1) } else { 1 });
+        }
+    }
+
+    fn record_ip_id(&mut self, id: u16) {
+        let count = match self.last_ip_id {
+            _ if id == 0 => &mut self.ip_id_zero,
+            Some(last) if (1..=64).contains(&id.wrapping_sub(last)) => &mut self.ip_id_step,
+            Some(_) => &mut self.ip_id_jump,
+            None => {
+                self.last_ip_id = Some(id);
+                return;
+            }
+        };
+        *count = count.saturating_add(1);
+        self.last_ip_id = Some(id);
+    }
+}
+
+/// The longest time between two consecutive segments of one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// How long.
+    pub length: Span,
+    /// The segment before it.
+    pub start: Mark,
+    /// The segment that ended it.
+    pub end: Mark,
+}
+
+/// What is known of one end from the segments it sent and from the answers to them.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint {
+    /// Initial sequence number, from a SYN.
+    pub isn: Option<Seq>,
+    /// What Wireshark takes for the initial sequence number: it decides where Wireshark starts another stream.
+    pub base: Option<Seq>,
+    /// SND.NXT: the highest sequence end seen, acknowledged-but-unseen octets included.
+    pub snd_nxt: Option<Seq>,
+    /// SND.UNA: the highest acknowledgment that the other end sent.
+    pub snd_una: Option<Seq>,
+    /// Kind of the last sequence unit below `snd_nxt`.
+    pub top: Option<Unit>,
+    /// Sequence number after this end's FIN.
+    pub fin_end: Option<Seq>,
+    /// Sequence number of the last segment.
+    pub last_seq: Option<Seq>,
+    /// Last acknowledgment number sent.
+    pub last_ack: Option<Seq>,
+    /// Last window advertised, unscaled.
+    pub window: Option<u16>,
+    /// Window scale shift offered on the SYN, at most 14 (RFC 7323 2.3).
+    pub window_scale: Option<u8>,
+    /// The value and place of the last payload octet, to tell a repeated octet from a garbage one.
+    pub last_octet: Option<(Seq, u8)>,
+    /// TSval and TSecr of the last segment that carried them.
+    pub timestamps: Option<(u32, u32)>,
+    /// The last segment of this end.
+    pub last: Option<Mark>,
+    /// When this end last sent or repeated payload.
+    pub last_payload: Option<Timestamp>,
+    /// The time before that: spacing of a retransmission series.
+    pub payload_spacing: Option<Span>,
+    /// The last hole in this end's sequence space.
+    pub hole: Option<Hole>,
+    /// Duplicate ACKs in a row sent by this end, and when the last of them came.
+    pub dup_acks: u16,
+    /// When the last duplicate ACK of this end came.
+    pub last_dup_ack: Option<Timestamp>,
+    /// A SYN or RST of the other end that deserves a challenge ACK, and when it came.
+    pub challenged: Option<Timestamp>,
+    /// The segment whose acknowledgment is being timed: its end and when it was sent.
+    pub timed: Option<(Seq, Timestamp)>,
+    /// Least time that the other end took to acknowledge, as seen at the capture point.
+    pub ack_delay: Option<Span>,
+    /// Sequence accounting.
+    pub counters: Counters,
+    /// Stack and path.
+    pub baseline: Baseline,
+    /// Longest silence of this direction.
+    pub silence: Silence,
+}
+
+impl Endpoint {
+    /// Whether nothing of this end is unacknowledged, as far as is known.
+    #[must_use]
+    pub fn nothing_in_flight(&self) -> bool {
+        match (self.snd_nxt, self.snd_una) {
+            (Some(nxt), Some(una)) => !nxt.after(una),
+            _ => true,
+        }
+    }
+
+    /// Whether this end's data is known to be unacknowledged.
+    #[must_use]
+    pub fn in_flight(&self) -> bool {
+        matches!((self.snd_nxt, self.snd_una), (Some(nxt), Some(una)) if nxt.after(una))
+    }
+
+    /// Whether the last window that this end advertised was zero (zero under any scale).
+    #[must_use]
+    pub fn window_closed(&self) -> bool {
+        self.window == Some(0)
+    }
+
+    /// The most that this end's window can be, in octets; the scale counts as 14 where it was not captured.
+    #[must_use]
+    pub fn window_at_most(&self) -> u32 {
+        const LARGEST_SHIFT: u8 = 14;
+        u32::from(self.window.unwrap_or(u16::MAX)) << self.window_scale.unwrap_or(LARGEST_SHIFT).min(LARGEST_SHIFT)
+    }
+
+    /// Takes the acknowledgment `ack` of the other end at `time`; returns how many octets it covers unseen.
+    pub(crate) fn acknowledge(&mut self, ack: Seq, time: Timestamp) -> u32 {
+        if self.snd_una.is_some_and(|una| !ack.after(una)) {
+            return 0;
+        }
+        self.snd_una = Some(ack);
+        if let Some((end, sent)) = self.timed
+            && !ack.before(end)
+        {
+            let delay = time.since(sent);
+            if delay >= Span::ZERO {
+                self.ack_delay = Some(self.ack_delay.map_or(delay, |least| least.min(delay)));
+            }
+            self.timed = None;
+        }
+        let Some(nxt) = self.snd_nxt else {
+            self.snd_nxt = Some(ack);
+            return 0;
+        };
+        if !ack.after(nxt) {
+            return 0;
+        }
+        self.snd_nxt = Some(ack);
+        self.top = Some(Unit::Data);
+        self.hole = Some(Hole { start: nxt, end: ack, since: time });
+        ack.since(nxt).unsigned_abs()
+    }
+
+    /// Moves SND.NXT over `segment` and keeps what later segments are compared with.
+    pub(crate) fn advance(&mut self, segment: &Segment<'_>, time: Timestamp) {
+        let end = segment.end();
+        let Some(nxt) = self.snd_nxt else {
+            self.snd_nxt = Some(end);
+            self.top = unit(segment);
+            return;
+        };
+        if segment.seq.after(nxt) && !segment.is_empty() {
+            self.hole = Some(Hole { start: nxt, end: segment.seq, since: time });
+            self.counters.missing_bytes += u64::from(segment.seq.since(nxt).unsigned_abs());
+        }
+        if end.after(nxt) {
+            self.snd_nxt = Some(end);
+            self.top = unit(segment).or(self.top);
+        }
+    }
+}
+
+/// The kind of the last sequence unit of `segment`.
+fn unit(segment: &Segment<'_>) -> Option<Unit> {
+    if segment.flags.has(Flags::FIN) {
+        Some(Unit::Fin)
+    } else if segment.payload_len > 0 {
+        Some(Unit::Data)
+    } else {
+        segment.flags.has(Flags::SYN).then_some(Unit::Syn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgment_beyond_what_was_seen_moves_snd_nxt() {
+        let mut end = Endpoint { snd_nxt: Some(Seq(u32::MAX)), ..Endpoint::default() };
+        assert_eq!(end.acknowledge(Seq(4), Timestamp::from_nanos(0)), 5);
+        assert_eq!((end.snd_nxt, end.snd_una), (Some(Seq(4)), Some(Seq(4))));
+        assert_eq!(end.acknowledge(Seq(2), Timestamp::from_nanos(1)), 0, "an old acknowledgment changes nothing");
+        assert_eq!(end.snd_una, Some(Seq(4)));
+    }
+
+    #[test]
+    fn hop_limits_are_a_set() {
+        let mut baseline = Baseline::default();
+        for hop_limit in [64, 64, 63, 64] {
+            baseline.record_hop_limit(hop_limit);
+        }
+        assert!(baseline.knows_hop_limit(63) && !baseline.knows_hop_limit(62));
+        assert_eq!(baseline.hop_distance(60), Some(3));
+        assert_eq!(Baseline::default().hop_distance(60), None);
+    }
+
+    #[test]
+    fn ip_identification_is_told_apart() {
+        let mut baseline = Baseline::default();
+        for id in [7, 8, 9, 0, 1, 40_000] {
+            baseline.record_ip_id(id);
+        }
+        assert_eq!((baseline.ip_id_step, baseline.ip_id_zero, baseline.ip_id_jump), (3, 1, 1));
+    }
+}

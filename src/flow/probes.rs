@@ -1,0 +1,206 @@
+//! Probes of one direction: which are open, which were answered, and in what rhythm they came.
+
+use crate::flow::bounded::{FirstLast, SpanRange};
+use crate::flow::kind::SegmentKind;
+use crate::flow::mark::{FrameId, Mark};
+use crate::seq::Seq;
+use crate::time::Span;
+
+/// Shortest spacing at which repeated segments count as a probe's rhythm: Linux counts `TCP_KEEPIDLE` in whole
+/// seconds (tcp(7)), and duplicate ACKs come closer.
+pub const LEAST_RHYTHM: Span = Span::from_secs(1);
+
+/// A probe and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// SEG.SEQ of the probe.
+    pub seq: Seq,
+    /// When and where.
+    pub mark: Mark,
+    /// Keepalive or zero-window probe.
+    pub kind: SegmentKind,
+    /// Whether something answered it.
+    pub answered: bool,
+}
+
+/// Segments that may turn out to be probes once the other end speaks or they repeat (rule 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Their common sequence number.
+    pub seq: Seq,
+    /// Their common acknowledgment number.
+    pub ack: Seq,
+    /// Payload octets of each, 0 or 1.
+    pub len: u32,
+    /// Whether the PSH flag was set, which argues for data.
+    pub pushed: bool,
+    /// The segments, the earliest first.
+    pub marks: [Mark; 4],
+    /// How many of `marks` are used.
+    pub count: u8,
+    /// Time between the last two.
+    pub spacing: Option<Span>,
+}
+
+impl Held {
+    /// The segments held.
+    pub fn marks(&self) -> impl Iterator<Item = Mark> + '_ {
+        self.marks.iter().copied().take(usize::from(self.count))
+    }
+
+    /// The last segment held.
+    #[must_use]
+    pub fn last(&self) -> Mark {
+        self.marks().last().unwrap_or_default()
+    }
+}
+
+/// Everything about the probes that one endpoint sent.
+#[derive(Clone, Debug, Default)]
+pub struct Probes {
+    /// The last probe.
+    pub latest: Option<Pending>,
+    /// The one before it, while still unanswered.
+    pub previous: Option<Pending>,
+    /// Segments that may become probes.
+    pub held: Option<Held>,
+    /// Zero-window probes: time between the last two, or before the first one.
+    pub window_spacing: Option<Span>,
+    /// Zero-window probes: a doubling spacing has been seen.
+    pub backing_off: bool,
+    /// Keepalive probes in numbers.
+    pub keepalive: KeepaliveStats,
+}
+
+/// The rhythm of keepalive probes, from which the sender's settings follow (semantics: Linux sender).
+#[derive(Clone, Debug, Default)]
+pub struct KeepaliveStats {
+    /// Frames of the probes.
+    pub frames: FirstLast<FrameId>,
+    /// Probes without payload.
+    pub empty: u32,
+    /// Probes with one octet.
+    pub one_byte: u32,
+    /// Probes answered by an ACK or by payload.
+    pub answered: u32,
+    /// Probes answered by a RST.
+    pub reset: u32,
+    /// Probes known only by what followed.
+    pub inferred: u32,
+    /// From the last segment heard to the first probe of a train.
+    pub first_delay: SpanRange,
+    /// From an answer to the next probe.
+    pub after_answer: SpanRange,
+    /// From an unanswered probe to the next one.
+    pub after_silence: SpanRange,
+    /// Unanswered probes in a row: now.
+    pub run: u32,
+    /// Unanswered probes in a row: the most.
+    pub longest_run: u32,
+}
+
+impl KeepaliveStats {
+    /// Probes in all.
+    #[must_use]
+    pub const fn total(&self) -> u32 {
+        self.empty.saturating_add(self.one_byte)
+    }
+
+    /// Probes that nothing answered.
+    #[must_use]
+    pub const fn unanswered(&self) -> u32 {
+        self.total().saturating_sub(self.answered).saturating_sub(self.reset)
+    }
+}
+
+impl Probes {
+    /// Records a probe at `mark`; `heard` is when the prober last heard more of its peer than an empty probe.
+    pub(crate) fn sent(&mut self, seq: Seq, one_byte: bool, kind: SegmentKind, mark: Mark, heard: Option<Mark>) {
+        if kind == SegmentKind::KeepaliveProbe {
+            self.measure(mark, heard);
+            let count = if one_byte { &mut self.keepalive.one_byte } else { &mut self.keepalive.empty };
+            *count = count.saturating_add(1);
+            self.keepalive.frames.push(mark.frame);
+            self.keepalive.run = self.keepalive.run.saturating_add(1);
+            self.keepalive.longest_run = self.keepalive.longest_run.max(self.keepalive.run);
+        }
+        self.previous = self.latest.filter(|probe| !probe.answered);
+        self.latest = Some(Pending { seq, mark, kind, answered: false });
+    }
+
+    /// Marks `which` probe as answered by an ACK or payload.
+    pub(crate) fn answered(&mut self, which: Answer) {
+        let slot = match which {
+            Answer::Previous => self.previous.as_mut(),
+            Answer::Latest | Answer::Held => self.latest.as_mut(),
+            Answer::None => None,
+        };
+        if let Some(probe) = slot.filter(|probe| !probe.answered) {
+            probe.answered = true;
+            if probe.kind == SegmentKind::KeepaliveProbe {
+                self.keepalive.answered = self.keepalive.answered.saturating_add(1);
+                self.keepalive.run = 0;
+            }
+        }
+    }
+
+    /// Marks the last probe as answered by a RST (rule 12).
+    pub(crate) fn reset(&mut self) {
+        if let Some(probe) = self.latest.as_mut().filter(|probe| !probe.answered) {
+            probe.answered = true;
+            if probe.kind == SegmentKind::KeepaliveProbe {
+                self.keepalive.reset = self.keepalive.reset.saturating_add(1);
+            }
+        }
+    }
+
+    /// The kind of the last probe became clear only now (rule 3): it was a keepalive.
+    pub(crate) fn relabel_latest(&mut self) -> Option<Mark> {
+        let probe = self.latest.as_mut()?;
+        if probe.kind != SegmentKind::ZeroWindowProbe {
+            return None;
+        }
+        probe.kind = SegmentKind::KeepaliveProbe;
+        self.keepalive.empty = self.keepalive.empty.saturating_add(1);
+        self.keepalive.frames.push(probe.mark.frame);
+        if probe.answered {
+            self.keepalive.answered = self.keepalive.answered.saturating_add(1);
+        } else {
+            self.keepalive.run = 1;
+            self.keepalive.longest_run = self.keepalive.longest_run.max(1);
+        }
+        Some(probe.mark)
+    }
+
+    fn measure(&mut self, mark: Mark, heard: Option<Mark>) {
+        let stats = &mut self.keepalive;
+        let before = self.latest.filter(|probe| probe.kind == SegmentKind::KeepaliveProbe);
+        match (before, heard) {
+            (Some(probe), Some(heard)) if heard.time > probe.mark.time => {
+                let delay = mark.time.since(heard.time);
+                if probe.answered && stats.run == 0 {
+                    stats.after_answer.add(delay);
+                } else {
+                    stats.first_delay.add(delay);
+                }
+            }
+            (Some(probe), _) => stats.after_silence.add(mark.time.since(probe.mark.time)),
+            (None, Some(heard)) => stats.first_delay.add(mark.time.since(heard.time)),
+            (None, None) => {}
+        }
+    }
+}
+
+/// Which probe of the other end a segment answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// None.
+    #[default]
+    None,
+    /// The last one.
+    Latest,
+    /// The one before the last.
+    Previous,
+    /// Segments that become probes by this answer.
+    Held,
+}

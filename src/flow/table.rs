@@ -1,0 +1,132 @@
+//! Which flow a segment belongs to.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher as _;
+
+use crate::flow::key::{FlowKey, Socket};
+use crate::flow::mark::Mark;
+use crate::flow::{Direction, Flow};
+use crate::wire::{Flags, Segment};
+
+/// All flows in the order of their first segment, and the current generation of each tuple.
+#[derive(Default)]
+pub struct FlowTable {
+    flows: Vec<Flow>,
+    current: HashTable<u32>,
+    hasher: RandomState,
+}
+
+/// Where a segment belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the flow, from 0, in the order of first segments.
+    pub flow: u32,
+    /// Which way the segment went.
+    pub direction: Direction,
+    /// Whether the segment opened the flow.
+    pub is_new: bool,
+    /// Whether an earlier generation of the same tuple exists.
+    pub is_reuse: bool,
+    /// The earlier generation's stream, where Wireshark sees no new one.
+    pub stream: Option<u32>,
+}
+
+impl FlowTable {
+    /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
+    pub fn place(&mut self, segment: &Segment<'_>, mark: Mark) -> Place {
+        let src = Socket::new(segment.src, segment.src_port);
+        let dst = Socket::new(segment.dst, segment.dst_port);
+        let (key, from_low) = FlowKey::new(src, dst);
+        let hash = self.hasher.hash_one(key);
+        let flows = &self.flows;
+        let found = self.current.find_mut(hash, |&index| flows.get(index as usize).is_some_and(|flow| flow.key == key));
+        let next = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+        let mut opening = Opening::First;
+        if let Some(index) = found {
+            if let Some(flow) = flows.get(*index as usize) {
+                let direction = flow.direction(from_low);
+                opening = opens_generation(flow, direction, segment, mark);
+                if opening == Opening::None {
+                    return Place { flow: *index, direction, is_new: false, is_reuse: false, stream: None };
+                }
+            }
+            *index = next;
+        } else {
+            let hasher = &self.hasher;
+            let rehash = |&index: &u32| flows.get(index as usize).map_or(0, |flow| hasher.hash_one(flow.key));
+            self.current.insert_unique(hash, next, rehash);
+        }
+        let mut flow = Flow::new(key, from_low, segment, mark);
+        let direction = flow.direction(from_low);
+        let stream = match opening {
+            Opening::Unseen(stream) => stream,
+            Opening::Replay(stream) => {
+                flow.mark_replayed();
+                stream
+            }
+            _ => None,
+        };
+        self.flows.push(flow);
+        Place { flow: next, direction, is_new: true, is_reuse: opening != Opening::First, stream }
+    }
+
+    /// The current flow between two sockets, and whether `src` is its lower end, if the capture has shown one.
+    #[must_use]
+    pub fn find(&self, src: Socket, dst: Socket) -> Option<(u32, Direction)> {
+        let (key, from_low) = FlowKey::new(src, dst);
+        let same = |&index: &u32| self.flows.get(index as usize).is_some_and(|flow| flow.key == key);
+        let index = *self.current.find(self.hasher.hash_one(key), same)?;
+        let direction = self.flows.get(index as usize)?.direction(from_low);
+        Some((index, direction))
+    }
+
+    /// Flow number `index`.
+    #[must_use]
+    pub fn flow(&self, index: u32) -> Option<&Flow> {
+        self.flows.get(index as usize)
+    }
+
+    /// Flow number `index`, to change it.
+    pub(crate) fn flow_mut(&mut self, index: u32) -> Option<&mut Flow> {
+        self.flows.get_mut(index as usize)
+    }
+
+    /// All flows, in the order of their first segment.
+    #[must_use]
+    pub fn into_flows(self) -> Vec<Flow> {
+        self.flows
+    }
+}
+
+/// How a segment opens a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    /// It does not: the flow goes on.
+    None,
+    /// The first of its tuple.
+    First,
+    /// A SYN with another number: a new generation, and a new stream in Wireshark.
+    Reuse,
+    /// A SYN-ACK with another number: a new generation whose SYN was not captured. Wireshark stays in its stream.
+    Unseen(Option<u32>),
+    /// The same SYN again while time runs backwards: the capture holds the packets twice. Wireshark stays.
+    Replay(Option<u32>),
+}
+
+/// Rule 20: a SYN with a number that this direction did not start with opens a new generation.
+fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark: Mark) -> Opening {
+    if !segment.flags.has(Flags::SYN) {
+        return Opening::None;
+    }
+    let sender = flow.end(direction);
+    if segment.flags.has(Flags::ACK) {
+        let is_other = sender.isn.is_some_and(|isn| isn != segment.seq);
+        return if is_other { Opening::Unseen(flow.stream) } else { Opening::None };
+    }
+    match sender.base {
+        Some(base) if base != segment.seq => Opening::Reuse,
+        Some(_) if mark.time < flow.last.time && flow.last_payload.is_some() => Opening::Replay(flow.stream),
+        _ => Opening::None,
+    }
+}

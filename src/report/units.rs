@@ -1,0 +1,106 @@
+//! The only place where a time, a duration or a size becomes text.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::time::{NANOS_PER_SECOND, Span, Timestamp};
+
+/// RFC 3339 in UTC with nine digits: `2026-11-22T17:29:00.000000000Z`.
+#[must_use]
+pub fn rfc3339(time: Timestamp) -> String {
+    DateTime::<Utc>::from_timestamp_nanos(time.as_nanos()).to_rfc3339_opts(SecondsFormat::Nanos, true)
+}
+
+/// Seconds since the epoch with nine digits.
+#[must_use]
+pub fn epoch(time: Timestamp) -> String {
+    let nanos = time.as_nanos();
+    let sign = if nanos < 0 { "-" } else { "" };
+    let (whole, part) = (nanos.unsigned_abs() / 1_000_000_000, nanos.unsigned_abs() % 1_000_000_000);
+    format!("{sign}{whole}.{part:09}")
+}
+
+/// Seconds with as many digits as tell: `0.0213 s`, `4.20 s`, `90.0 s`, `350 s`.
+#[must_use]
+pub fn seconds(span: Span) -> String {
+    let secs = span.as_secs_f64();
+    let digits = match span.abs().as_nanos() {
+        0 => 0,
+        1..1_000_000 => 6,
+        1_000_000..1_000_000_000 => 4,
+        1_000_000_000..10_000_000_000 => 2,
+        10_000_000_000..100_000_000_000 => 1,
+        _ => 0,
+    };
+    format!("{secs:.digits$} s")
+}
+
+/// A duration for people: seconds, from two minutes on with minutes, hours and days beside them: `350 s (5m50s)`.
+#[must_use]
+pub fn duration(span: Span) -> String {
+    const CLOCK_FROM: i64 = 120;
+    if span.abs().as_nanos() < CLOCK_FROM * NANOS_PER_SECOND {
+        return seconds(span);
+    }
+    format!("{} ({})", seconds(span), clock(span))
+}
+
+/// Days, hours, minutes and seconds, the two largest that are not zero: `5m50s`, `2h`, `21d4h`.
+#[must_use]
+pub fn clock(span: Span) -> String {
+    let total = (span.abs().as_nanos() + NANOS_PER_SECOND / 2) / NANOS_PER_SECOND;
+    let parts = [(total / 86_400, 'd'), (total / 3_600 % 24, 'h'), (total / 60 % 60, 'm'), (total % 60, 's')];
+    let first = parts.iter().position(|(value, _)| *value > 0).unwrap_or(parts.len() - 1);
+    let shown = parts.iter().skip(first).take(2).filter(|(value, _)| *value > 0 || total == 0);
+    let text: String = shown.map(|(value, unit)| format!("{value}{unit}")).collect();
+    if span < Span::ZERO { format!("-{text}") } else { text }
+}
+
+/// A count with separators: `2,356,000`.
+#[must_use]
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun: `1 packet`, `2 packets`.
+#[must_use]
+pub fn plural(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(number)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_with_nine_digits() {
+        assert_eq!(rfc3339(Timestamp::from_nanos(0)), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(rfc3339(Timestamp::from_nanos(1_700_000_000_123_456_789)), "2023-11-14T22:13:20.123456789Z");
+        assert_eq!(epoch(Timestamp::from_nanos(-1_500_000_000)), "-1.500000000");
+    }
+
+    #[test]
+    fn durations_read_like_a_person_says_them() {
+        assert_eq!(duration(Span::from_millis(4_200)), "4.20 s");
+        assert_eq!(duration(Span::from_millis(90_040)), "90.0 s");
+        assert_eq!(duration(Span::from_secs(350)), "350 s (5m50s)");
+        assert_eq!(duration(Span::from_secs(7_200)), "7200 s (2h)");
+        assert_eq!(clock(Span::from_secs(3 * 7 * 86_400 + 4 * 3_600)), "21d4h");
+        assert_eq!(seconds(Span::from_micros(21_300)), "0.0213 s");
+        assert_eq!(clock(Span::ZERO), "0s");
+    }
+
+    #[test]
+    fn counts_have_separators() {
+        assert_eq!(count(2_356_000), "2,356,000");
+        assert_eq!(plural(1, "packet"), "1 packet");
+        assert_eq!(plural(0, "packet"), "0 packets");
+    }
+}
