@@ -36,6 +36,17 @@ impl Difference {
         self.ours.as_ref().map_or("", |segment| &segment.kind)
     }
 
+    /// What the program remarks on the segment; empty without one.
+    pub(crate) fn note(&self) -> &str {
+        self.ours.as_ref().map_or("", |segment| &segment.note)
+    }
+
+    /// The payload length that tshark saw, if it saw one segment with a length.
+    pub(crate) fn their_len(&self) -> Option<u64> {
+        let row = self.theirs.as_ref()?;
+        row.len.first().map(|len| u64::from(*len))
+    }
+
     /// The payload length that the program saw.
     pub(crate) fn len(&self) -> u64 {
         self.ours.as_ref().map_or(0, |segment| segment.len)

@@ -14,6 +14,9 @@ pub(crate) struct Divergence {
     pub(crate) covers: fn(&Difference) -> bool,
 }
 
+/// Captures of headers that tshark lists as far as it can read them.
+const DAMAGED: [&str; 5] = ["cut-at-16", "total-length-16-of-tcp", "data-offset-0", "data-offset-4", "data-offset-15"];
+
 /// Every deliberate difference. One that no capture shows is an error, so is a difference that no entry covers.
 pub(crate) const DIVERGENCES: &[Divergence] = &[
     Divergence {
@@ -29,10 +32,28 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
         covers: |it| it.aspect == Aspect::Frame && it.capture.starts_with("fragments"),
     },
     Divergence {
-        name: "incomplete-datagram",
-        reason: "the flow of a datagram that was never completed has no stream number in tshark",
-        fixture: "fragments-incomplete",
-        covers: |it| it.aspect == Aspect::Frame && it.capture == "fragments-incomplete" && it.theirs.is_none(),
+        name: "damaged-header",
+        reason: "a TCP header that is cut or contradicts itself is skipped and counted, though it takes its stream number",
+        fixture: "cut-at-16",
+        covers: |it| it.aspect == Aspect::Frame && DAMAGED.contains(&it.capture.as_str()) && it.ours.is_none(),
+    },
+    Divergence {
+        name: "fragment-length",
+        reason: "the segment stands at the fragment with its header, with the octets of that fragment",
+        fixture: "fragments-backwards",
+        covers: |it| it.aspect == Aspect::Number && it.capture.starts_with("fragments") && it.note() == "fragmented",
+    },
+    Divergence {
+        name: "length-beyond-frame",
+        reason: "the length is the IP header's, also where a tool shortened the frame and its record; tshark takes the shorter of the two",
+        fixture: "total-length-beyond-frame",
+        covers: |it| it.aspect == Aspect::Number && it.their_len().is_some_and(|len| len < it.len()),
+    },
+    Divergence {
+        name: "vxlan-on-8472",
+        reason: "Linux sends VXLAN to port 8472 unless told otherwise; tshark knows 4789 only",
+        fixture: "tunnel-vxlan-old-port",
+        covers: |it| it.aspect == Aspect::Frame && it.capture == "tunnel-vxlan-old-port" && it.theirs.is_none(),
     },
     Divergence {
         name: "empty-zero-window-probe",
@@ -49,8 +70,26 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
     Divergence {
         name: "one-byte-retransmission",
         reason: "semantics rule 8: the byte was never acknowledged, so it is data again and no keepalive",
-        fixture: "one-byte-retransmission",
+        fixture: "loss-single-byte-client",
         covers: |it| it.is("retransmission", &[Label::KeepAlive]) && it.len() == 1,
+    },
+    Divergence {
+        name: "answer-to-one-byte-retransmission",
+        reason: "what answers data is no answer to a keepalive",
+        fixture: "loss-single-byte-client",
+        covers: |it| it.is("ack", &[Label::KeepAliveAck]) || it.is("dup-ack", &[Label::KeepAliveAck]),
+    },
+    Divergence {
+        name: "midstream-zero-window-probe",
+        reason: "semantics rule 3 goes by what the far end acknowledged; tshark counts from the first segment it saw",
+        fixture: "zero-window-probes-only",
+        covers: |it| it.one_of("zero-window-probe", &[&[], &[Label::DuplicateAck]]),
+    },
+    Divergence {
+        name: "window-opened",
+        reason: "the answer that takes the octet of a zero-window probe and opens the window; tshark wants the acknowledgment unchanged",
+        fixture: "zero-window-byte-accepted",
+        covers: |it| it.is("window-update", &[]),
     },
     Divergence {
         name: "ack-behind-own-fin",
@@ -61,8 +100,8 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
     Divergence {
         name: "midstream-probe",
         reason: "semantics rule 7: a probe is known by the answer or by its repetition; tshark counts from the first segment it saw",
-        fixture: "one-byte-probes-midstream",
-        covers: |it| it.one_of("keepalive-probe", &[&[], &[Label::DuplicateAck], &[Label::Retransmission]]),
+        fixture: "midstream-keepalive",
+        covers: |it| it.one_of("keepalive-probe", &[&[], &[Label::DuplicateAck]]),
     },
     Divergence {
         name: "unrecognised-answer",
@@ -73,14 +112,38 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
     Divergence {
         name: "answer-with-another-window",
         reason: "semantics rule 10: the window of an answer may differ; tshark calls it a window update",
-        fixture: "keepalive-answer-window",
+        fixture: "answer-with-another-window",
         covers: |it| it.is("keepalive-ack", &[Label::WindowUpdate]),
     },
     Divergence {
         name: "redundant-ack",
         reason: "semantics rule 15: without data in flight a repeated ACK reports no loss",
-        fixture: "both-ends-probing",
-        covers: |it| it.one_of("ack", &[&[Label::DuplicateAck], &[Label::KeepAliveAck]]),
+        fixture: "loss-single-byte-client",
+        covers: |it| it.is("ack", &[Label::DuplicateAck]),
+    },
+    Divergence {
+        name: "challenge-ack",
+        reason: "RFC 5961: the ACK answers a RST or SYN that was not acceptable; tshark sees the same numbers again",
+        fixture: "reset-challenged",
+        covers: |it| it.is("challenge-ack", &[Label::DuplicateAck]),
+    },
+    Divergence {
+        name: "data-behind-a-refused-reset",
+        reason: "a RST in the window moves what tshark expects next, so that the data that follows looks old to it",
+        fixture: "reset-challenged",
+        covers: |it| it.capture == "reset-challenged" && it.is("data", &[Label::Retransmission]),
+    },
+    Divergence {
+        name: "fast-open-refused",
+        reason: "RFC 7413: the SYN-ACK did not take the octet of the SYN, so it is sent for the first time that counts",
+        fixture: "fast-open-refused",
+        covers: |it| it.capture == "fast-open-refused" && it.is("data", &[Label::KeepAlive]),
+    },
+    Divergence {
+        name: "retransmission-soon",
+        reason: "semantics rule 17: what fills no hole is no reordering, however soon it comes",
+        fixture: "loss-single-byte-server",
+        covers: |it| it.is("retransmission", &[Label::OutOfOrder]),
     },
     Divergence {
         name: "handshake-or-fin-again",
@@ -95,7 +158,7 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
     Divergence {
         name: "duplicate-frame",
         reason: "semantics rule 0: one transmission captured twice counts once",
-        fixture: "vlans",
+        fixture: "sll-router",
         covers: |it| it.aspect == Aspect::Label && it.kind() == "duplicate-frame",
     },
 ];

@@ -1,4 +1,5 @@
-//! Captures made for the numbering of streams: what starts a new one, and which frames carry one at all.
+//! Captures made for the numbering of streams, what starts a new one and which frames carry one at all, and for the labels
+//! that no recorded fixture shows.
 
 use crate::support::packets::{
     ACK, FIN, Frame, RST, SYN, Tcp, client, datagram, ethernet, fragments, fragments6, icmp, ipv4, ipv6, routed, server,
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Scene> {
     scenes.extend(fragmented());
     scenes.extend(damaged());
     scenes.extend(links());
+    scenes.extend(labels());
     scenes
 }
 
@@ -262,4 +264,12 @@ fn links() -> Vec<Scene> {
         link("link-radiotap", 127, &[[0, 0, 8, 0, 0, 0, 0, 0].as_slice(), &wireless].concat()),
         scene("udp-only", vec![ethernet(0x0800, &ipv4([10, 0, 0, 1], [10, 0, 0, 2], 17, &[0, 7, 0, 7, 0, 8, 0, 0]))]),
     ]
+}
+
+/// What the recorded fixtures do not show of the labels.
+fn labels() -> Vec<Scene> {
+    let wider = Tcp { window: 9000, ..server(ACK, 5000, 1011) };
+    let probed = [client(ACK, 1001, 5000).payload(10), server(ACK, 5000, 1011), client(ACK, 1010, 5000), wider];
+    let closing = [client(FIN | ACK, 1001, 5000), server(ACK, 5000, 1001).payload(10), client(ACK, 1001, 5010)];
+    vec![after_handshake("answer-with-another-window", &probed), after_handshake("ack-after-fin", &closing)]
 }
