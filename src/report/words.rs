@@ -24,7 +24,9 @@ fn path_reason(reason: &Reason) -> Option<String> {
         }
         Reason::OtherHopLimit(seen, usual) => format!("its TTL is {seen}, that end's is {usual}"),
         Reason::SameHopLimit(seen) => format!("its TTL is {seen}, as that end's"),
-        Reason::BothDirections(apart) if apart.as_nanos() == 0 => "a RST went to both ends at the same moment".to_owned(),
+        Reason::BothDirections(apart) if apart.as_nanos() == 0 => {
+            "a RST went to both ends at the same moment".to_owned()
+        }
         Reason::BothDirections(apart) => format!("a RST went to both ends within {}", seconds(*apart)),
         Reason::Spontaneous(silence) => format!("nothing provoked it: {} of silence before", duration(*silence)),
         Reason::FullnatMark => {
@@ -85,6 +87,9 @@ fn course_reason(reason: &Reason) -> String {
             format!("{} flows of this service died so, and none survived more than {}", died, duration(*survived))
         }
         Reason::LikeOthers(died, None) => format!("{died} flows of this service died so"),
+        Reason::OneAge(died, age) => {
+            format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
+        }
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),

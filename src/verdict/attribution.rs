@@ -117,7 +117,9 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
         None => {}
         // A box beside the host has the host's hop limit, and boxes start from 64 too: equality clears no RST that
         // nothing provoked.
-        Some(0) if reset.trigger.is_none() && !reset.has_ack => scales.for_endpoint(0, Reason::SameHopLimit(reset.hop_limit)),
+        Some(0) if reset.trigger.is_none() && !reset.has_ack => {
+            scales.for_endpoint(0, Reason::SameHopLimit(reset.hop_limit))
+        }
         Some(0) => scales.for_endpoint(2, Reason::SameHopLimit(reset.hop_limit)),
         Some(distance) => {
             let nearest = nearest_hop_limit(baseline.hop_limits, reset.hop_limit);
@@ -140,9 +142,9 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
 
 /// RSTs out of silence, and in both directions.
 fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
-    let twin = flow.resets().find(|other| {
-        other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER
-    });
+    let twin = flow
+        .resets()
+        .find(|other| other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER);
     let spontaneous = reset.trigger.is_none() && reset.silence >= flow.gap_threshold();
     let twin_spontaneous = twin.is_some_and(|twin| twin.trigger.is_none());
     if let Some(twin) = twin.filter(|_| spontaneous || twin_spontaneous) {
@@ -202,8 +204,10 @@ fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {
 /// The RST that ended the flow and its attribution: the first that was obeyed, else the first.
 #[must_use]
 pub fn decisive(flow: &Flow) -> Option<(&Reset, Attribution)> {
-    let survived = |reset: &Reset| reset.receiver_lives && reset.sender_lives || reset.challenged && reset.receiver_lives;
-    let reset = flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
+    let survived =
+        |reset: &Reset| reset.receiver_lives && reset.sender_lives || reset.challenged && reset.receiver_lives;
+    let reset =
+        flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
     Some((reset, attribute(flow, reset)))
 }
 
