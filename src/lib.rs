@@ -11,12 +11,14 @@
 //! report    the model and its renderers   -> words
 //! ```
 
+pub mod analyzer;
 pub mod capture;
+pub mod cli;
 pub mod commands;
+pub mod flow;
+pub mod reading;
+pub mod report;
 pub mod seq;
 pub mod time;
 pub mod timeouts;
 pub mod wire;
-pub mod flow;
-pub mod analyzer;
-pub mod report;
