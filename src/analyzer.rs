@@ -3,8 +3,8 @@
 //! The clock is the capture: the greatest record time seen is what silence is measured against at the end, so a file
 //! and a live run over the same packets see the same thing.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 
 use crate::capture::Record;
 use crate::flow::classify::{Class, classify};
@@ -15,6 +15,8 @@ use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Rel
 use crate::time::Timestamp;
 use crate::wire::{self, Decoded, IcmpError, Layer, Segment, Skip, SkipReason};
 
+/// Octets of a TCP header that Wireshark needs to show a stream: up to the window.
+const QUOTED_HEADER: u32 = 16;
 /// Tuples quoted by ICMP errors that are remembered for numbering.
 const QUOTED_CAPACITY: usize = 1 << 16;
 
@@ -183,6 +185,7 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, mut relabel: impl FnMut(Relabel)) -> Analysis {
         let mut flows = self.table.into_flows();
+        settle_silent_peers(&mut flows, &mut self.relabels);
         for flow in &mut flows {
             flow.finish(self.clock, &mut self.relabels);
         }
@@ -249,7 +252,7 @@ impl Analyzer {
             && let Some(flow) = self.table.flow_mut(index)
         {
             flow.icmp(IcmpEvent { mark, about: direction, from: error.from, kind: error.kind });
-        } else if self.options.number_streams {
+        } else if self.options.number_streams && error.quoted_len >= QUOTED_HEADER {
             self.streams.reserve(FlowKey::new(src, dst).0);
         }
     }
@@ -262,6 +265,27 @@ impl Analyzer {
     fn account(&mut self, count: impl FnOnce(&mut FileAccount)) {
         if let Some(account) = self.accounts.get_mut(self.file as usize) {
             count(account);
+        }
+    }
+}
+
+/// Rule 7, for flows of which one direction was seen: whether the silence of the other is real shows elsewhere in the
+/// capture.
+fn settle_silent_peers(flows: &mut [Flow], relabels: &mut Vec<Relabel>) {
+    let silent: HashSet<IpAddr> = flows.iter().filter_map(Flow::silent_peer).collect();
+    if silent.is_empty() {
+        return;
+    }
+    let speaks =
+        |flow: &Flow, direction: Direction, ip: IpAddr| flow.end(direction).last.is_some() && silent.contains(&ip);
+    let mut seen: HashSet<IpAddr> = HashSet::new();
+    for flow in flows.iter() {
+        let ends = [(Direction::FromInitiator, flow.client().ip), (Direction::FromResponder, flow.server().ip)];
+        seen.extend(ends.into_iter().filter(|&(direction, ip)| speaks(flow, direction, ip)).map(|(_, ip)| ip));
+    }
+    for flow in flows {
+        if flow.silent_peer().is_some_and(|ip| seen.contains(&ip)) {
+            flow.settle_silent_peer(relabels);
         }
     }
 }

@@ -7,6 +7,7 @@ mod surroundings;
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -23,6 +24,7 @@ use crate::report::trace::Form;
 use crate::report::units::TimeFormat;
 use crate::time::Span;
 use crate::timeouts::parse_duration;
+use crate::verdict::VerdictId;
 
 /// What will run.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,27 +43,6 @@ pub fn parse() -> Run {
     let surroundings = Surroundings::of_process();
     Typed::parse().lower(&surroundings).unwrap_or_else(|error| error.exit())
 }
-
-/// Verdicts, for `--fail-on`.
-const VERDICTS: [&str; 17] = [
-    "idle-reset",
-    "idle-reset-next",
-    "idle-drop",
-    "idle-close",
-    "half-closed-timeout",
-    "keepalive-exhausted",
-    "retransmission-exhausted",
-    "zero-window-stall",
-    "close-race",
-    "age-limit",
-    "endpoint-abort",
-    "endpoint-no-socket",
-    "injected-reset",
-    "refused",
-    "graceful",
-    "open",
-    "inconclusive",
-];
 
 const ABOUT: &str = "Says which TCP connections in a packet capture died of silence, whose timer killed them, and what to \
                      change";
@@ -175,7 +156,7 @@ struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     timeouts: Option<PathBuf>,
     /// End with exit code 1 if a flow has one of these verdicts
-    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = VERDICTS)]
+    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts())]
     fail_on: Vec<String>,
     /// When to use colour; `auto` heeds NO_COLOR, CLICOLOR_FORCE and TERM=dumb [default: auto]
     #[arg(long, value_enum, value_name = "WHEN")]
@@ -241,6 +222,11 @@ enum When {
     Always,
     /// Never
     Never,
+}
+
+/// The closed list of verdicts.
+fn verdicts() -> PossibleValuesParser {
+    PossibleValuesParser::new(VerdictId::ALL.iter().map(|id| id.name()))
 }
 
 fn duration(text: &str) -> Result<Span, &'static str> {

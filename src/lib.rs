@@ -6,19 +6,24 @@
 //! capture   file | stdin | interface      -> Record
 //! wire      link, tunnel, IP, TCP         -> Segment | Skip
 //! flow      table, classify, apply        -> flows with gaps, probe trains, resets
+//! analyzer  push a record, finish         -> Analysis
 //! timeouts  the table of known timers
 //! verdict   flows, then groups of flows   -> findings
 //! report    the model and its renderers   -> words
+//! commands  each a short story told with the floors above
 //! ```
+//!
+//! Beside the line stands `script`, the notation in which situations are written down for tests and tickets.
 
 pub mod analyzer;
 pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod flow;
-pub mod reading;
 pub mod report;
+pub mod script;
 pub mod seq;
 pub mod time;
 pub mod timeouts;
+pub mod verdict;
 pub mod wire;

@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use idlegap::commands::timeouts::{Format, Found, render};
+use clap::{Args, FromArgMatches};
+use idlegap::commands::timeouts::{Format, Found, TimeoutsArgs, load, render};
 use idlegap::time::Span;
 use idlegap::timeouts::{
     Candidate, Clock, Confidence, Counts, Expiry, Fit, Layer, Observation, Origin, Refresh, State, Table, Why,
@@ -471,4 +472,27 @@ fn json_has_the_rows_with_their_seconds() {
     let mut out = Vec::new();
     assert_eq!(render(&table, "zzzz", Format::Json, 80, &mut out).unwrap(), Found::Nothing);
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&out).unwrap()["timeouts"].as_array().unwrap().len(), 0);
+}
+
+// ---- the command's edge
+
+#[test]
+fn a_named_file_is_read_and_must_be_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.toml");
+    let missing = load(Some(&path)).unwrap_err().to_string();
+    assert!(missing.starts_with(&format!("{}: cannot read the table of timeouts: ", path.display())), "{missing}");
+    assert!(missing.contains("--timeouts"), "{missing}");
+    std::fs::write(&path, OWN).unwrap();
+    let row = load(Some(&path)).unwrap().get("our-proxy").unwrap().clone();
+    assert_eq!(row.origin, Origin::File(path.to_string_lossy().into_owned()));
+}
+
+#[test]
+fn the_arguments_are_well_formed() {
+    let command = TimeoutsArgs::augment_args(clap::Command::new("timeouts"));
+    command.clone().debug_assert();
+    let matches = command.try_get_matches_from(["timeouts", "aws", "350", "--format", "json"]).unwrap();
+    let arguments = TimeoutsArgs::from_arg_matches(&matches).unwrap();
+    assert_eq!((arguments.query.join(" "), arguments.format), ("aws 350".to_owned(), Format::Json));
 }

@@ -1,9 +1,22 @@
 //! Decoding of frames laid out by hand, field by field, with tshark as a second reader.
+#![expect(clippy::indexing_slicing, reason = "the places in a frame laid out by hand are known")]
 
 #[path = "wire/frames.rs"]
 mod frames;
 #[path = "wire/links.rs"]
 mod links;
+#[path = "wire/network.rs"]
+mod network;
+#[path = "wire/properties.rs"]
+mod properties;
+#[path = "wire/samples.rs"]
+mod samples;
+#[path = "wire/transport.rs"]
+mod transport;
+#[path = "wire/tshark.rs"]
+mod tshark;
+#[path = "wire/tunnels.rs"]
+mod tunnels;
 
 use std::net::IpAddr;
 
@@ -44,6 +57,17 @@ fn check(segment: &Segment<'_>) {
     assert_eq!((segment.flags, segment.window), (Flags::PSH | Flags::ACK, 0x7210));
     assert_eq!((segment.payload_len, segment.payload), (3, PAYLOAD));
     assert_eq!((segment.hop_limit, segment.dont_fragment), if v4 { (61, true) } else { (62, true) });
-    assert_eq!(segment.ip_id, v4.then_some(0x1234));
     assert_eq!(segment.fragment, None);
+}
+
+#[test]
+fn every_wrapping_gives_the_same_segment() {
+    for sample in samples::all() {
+        println!("{}", sample.name);
+        let segment = segment(sample.link, &sample.frame);
+        check(&segment);
+        assert_eq!(segment.tunnel, sample.tunnel);
+        let atomic = sample.name == "IPv6 atomic fragment";
+        assert_eq!(segment.ip_id, (segment.src.is_ipv4() || atomic).then_some(0x1234));
+    }
 }

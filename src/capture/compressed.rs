@@ -14,6 +14,10 @@ pub(super) const MAGIC_LEN: usize = 6;
 const READ_LEN: usize = 1 << 18;
 /// Memory that an xz stream may ask for; `xz -9` asks for 65 MiB, a hostile header for 4 GiB.
 const XZ_MEMORY_KIB: u32 = 1 << 19;
+/// A decoder that fails in the middle of a read takes with it what it had already put into the buffer. The shorter
+/// the reads, the less of a damaged capture is lost; these cost little, since both decoders are slow per byte.
+const GZIP_SIP_LEN: usize = 1 << 14;
+const XZ_SIP_LEN: usize = 1 << 9;
 
 /// How a capture is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +61,12 @@ impl Compression {
     pub(super) fn decode(self, source: impl Read + Send + 'static) -> Box<dyn Read + Send> {
         let source = BufReader::with_capacity(READ_LEN, source);
         match self {
-            Self::Gzip => Box::new(MultiGzDecoder::new(source)),
-            Self::Zstd => Box::new(ZstdFrames { source, decoder: FrameDecoder::new(), in_frame: false }),
+            Self::Gzip => Box::new(Sips { source: MultiGzDecoder::new(source), len: GZIP_SIP_LEN }),
+            Self::Zstd => Box::new(ZstdFrames::new(source)),
             Self::Lz4 => Box::new(Lz4Frames { decoder: Some(lz4_flex::frame::FrameDecoder::new(source)) }),
-            Self::Xz => Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
+            Self::Xz => {
+                Box::new(Sips { source: XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB), len: XZ_SIP_LEN })
+            }
         }
     }
 }
@@ -71,14 +77,33 @@ impl fmt::Display for Compression {
     }
 }
 
+/// Asks its source for a few bytes at a time, however many are asked of it.
+struct Sips<R> {
+    source: R,
+    len: usize,
+}
+
+impl<R: Read> Read for Sips<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = buf.len().min(self.len);
+        self.source.read(buf.get_mut(..len).unwrap_or_default())
+    }
+}
+
 /// Zstandard frames one after the other; the decoder itself stops after one.
 struct ZstdFrames<R> {
     source: R,
     decoder: FrameDecoder,
     in_frame: bool,
+    /// What went wrong in this frame; told once the bytes before it are given out.
+    failure: Option<io::Error>,
 }
 
 impl<R: BufRead> ZstdFrames<R> {
+    fn new(source: R) -> Self {
+        Self { source, decoder: FrameDecoder::new(), in_frame: false, failure: None }
+    }
+
     /// Begins the next frame; `false` at the end of the data.
     fn begin(&mut self) -> io::Result<bool> {
         while !self.source.fill_buf()?.is_empty() {
@@ -96,8 +121,28 @@ impl<R: BufRead> ZstdFrames<R> {
         Ok(false)
     }
 
+    /// Decodes until there is something to give out.
+    fn decode(&mut self) {
+        use ruzstd::decoding::BlockDecodingStrategy::UptoBlocks;
+        /// A last block without content, and room for a checksum.
+        const END_OF_FRAME: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
+        while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+            if let Err(error) = self.decoder.decode_blocks(&mut self.source, UptoBlocks(1)) {
+                self.failure = Some(io::Error::other(error));
+                // The decoder holds back its window until the frame ends, so end it.
+                if !self.decoder.is_finished() && self.decoder.decode_blocks(&END_OF_FRAME[..], UptoBlocks(1)).is_err()
+                {
+                    return;
+                }
+            }
+        }
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         self.in_frame = false;
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         match (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum()) {
             (Some(told), Some(calculated)) if told != calculated => {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum of a frame does not match"))
@@ -109,7 +154,6 @@ impl<R: BufRead> ZstdFrames<R> {
 
 impl<R: BufRead> Read for ZstdFrames<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        use ruzstd::decoding::BlockDecodingStrategy::UptoBlocks;
         loop {
             if !self.in_frame {
                 self.in_frame = self.begin()?;
@@ -117,9 +161,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
                     return Ok(0);
                 }
             }
-            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                self.decoder.decode_blocks(&mut self.source, UptoBlocks(1)).map_err(io::Error::other)?;
-            }
+            self.decode();
             let len = self.decoder.read(buf)?;
             if len > 0 || buf.is_empty() {
                 return Ok(len);

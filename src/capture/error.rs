@@ -37,7 +37,7 @@ pub enum Error {
         found: String,
     },
     /// The compressed data are damaged before anything of the capture came out.
-    #[error("{name} looks like {compression} data, but they cannot be decompressed: {reason}")]
+    #[error("{name} looks like {compression} data, but nothing of a capture can be decompressed: {reason}")]
     Decompress {
         /// The file as the user named it.
         name: String,

@@ -134,6 +134,9 @@ impl Pcapng {
 
     fn describe(&mut self, kind: u32, block: &[u8], info: &mut CaptureInfo) -> Result<(), Stop> {
         match kind {
+            SECTION_HEADER if block.len() < SECTION_HEADER_LEN => {
+                return Err(Stop::damaged("a section header is too short".to_owned()));
+            }
             SECTION_HEADER => self.begin_section(block, info),
             INTERFACE_DESCRIPTION if self.interfaces.len() >= MAX_INTERFACES => {
                 return Err(Stop::damaged(format!("a section has more than {MAX_INTERFACES} interfaces")));
@@ -276,8 +279,16 @@ fn padded_len(total: u32) -> Result<u64, Stop> {
     Ok(u64::from(total).next_multiple_of(4))
 }
 
-/// Whether Wireshark gives a block that holds no packet a frame number of its own.
-fn is_frame_of_its_own(kind: u32) -> bool {
+/// Whether Wireshark gives a block that holds no packet a frame number of its own (tried with tshark 4.0.17).
+const fn is_frame_of_its_own(kind: u32) -> bool {
     const SYSTEMD_JOURNAL_EXPORT: u32 = 9;
-    kind == SYSTEMD_JOURNAL_EXPORT
+    const CUSTOM: u32 = 0x0bad;
+    const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
+    const SYSDIG_EVENT: u32 = 0x0204;
+    const SYSDIG_EVENT_2: u32 = 0x0216;
+    const SYSDIG_EVENT_2_LARGE: u32 = 0x0221;
+    matches!(
+        kind,
+        SYSTEMD_JOURNAL_EXPORT | CUSTOM | CUSTOM_NOT_COPIED | SYSDIG_EVENT | SYSDIG_EVENT_2 | SYSDIG_EVENT_2_LARGE
+    )
 }

@@ -39,7 +39,7 @@ impl Input {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Stdin => "-".to_owned(),
+            Self::Stdin => "standard input".to_owned(),
             Self::Path(path) => path.display().to_string(),
         }
     }
@@ -272,7 +272,7 @@ impl Reader {
             (Stop::End, _) => return Ok(()),
             (Stop::Damage { offset, reason }, _) => (offset, reason),
             (Stop::Unreadable(error), Some(compression)) if !self.meter.failed.load(Ordering::Relaxed) => {
-                (None, format!("the {compression} data are cut or damaged: {error}"))
+                (None, self.meter.blame(compression, &error))
             }
             (Stop::Unreadable(source), _) => return Err(Error::Read { name: self.info.name.clone(), source }),
         };
@@ -304,11 +304,22 @@ impl Walk {
     }
 }
 
-/// Counts what is read from the operating system, and knows whether the system failed (and not the decompression).
+/// Counts what is read from the operating system, and knows whether it failed (and not the decompression) or ended.
 #[derive(Default)]
 struct Meter {
     read: AtomicU64,
     failed: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl Meter {
+    /// Why decompression failed: there was no more, or what was there is wrong.
+    fn blame(&self, compression: Compression, error: &io::Error) -> String {
+        if self.ended.load(Ordering::Relaxed) {
+            return format!("the file ends inside the {compression} data");
+        }
+        format!("the {compression} data are damaged: {error}")
+    }
 }
 
 struct Metered<R> {
@@ -320,6 +331,7 @@ impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let result = self.source.read(buf);
         match &result {
+            Ok(0) => self.meter.ended.store(true, Ordering::Relaxed),
             Ok(len) => {
                 self.meter.read.fetch_add(*len as u64, Ordering::Relaxed);
             }
@@ -373,7 +385,8 @@ fn not_a_capture<R: Read>(name: String, compression: Option<Compression>, window
 fn unreadable(name: String, compression: Option<Compression>, meter: &Meter, source: io::Error) -> Error {
     match compression {
         Some(compression) if !meter.failed.load(Ordering::Relaxed) => {
-            Error::Decompress { name, compression: compression.name(), reason: source.to_string() }
+            let reason = meter.blame(compression, &source);
+            Error::Decompress { name, compression: compression.name(), reason }
         }
         _ => Error::Read { name, source },
     }

@@ -14,6 +14,9 @@ pub(super) fn describe(first: &[u8]) -> String {
     if first.get(257..262) == Some(b"ustar") {
         return "a tar archive (unpack it first)".to_owned();
     }
+    if is_event_trace(first) {
+        return "a Windows event trace (convert it with etl2pcapng)".to_owned();
+    }
     match text_kind(first) {
         Some(kind) => kind.to_owned(),
         None => format!("a file of unknown kind that begins with {}", hex(first)),
@@ -21,7 +24,7 @@ pub(super) fn describe(first: &[u8]) -> String {
 }
 
 /// Capture formats of others first, then what is often taken for a capture by mistake.
-const MAGICS: [(&[u8], &str); 32] = [
+const MAGICS: [(&[u8], &str); 33] = [
     (b"snoop\0\0\0", "a snoop capture (convert it with editcap)"),
     (b"GMBU", "a Microsoft Network Monitor capture (convert it with editcap)"),
     (b"RTSS", "a Microsoft Network Monitor 1 capture (convert it with editcap)"),
@@ -43,6 +46,7 @@ const MAGICS: [(&[u8], &str); 32] = [
     (b"\x28\xb5\x2f\xfd", "zstd data inside compressed data (decompress it once)"),
     (b"\x04\x22\x4d\x18", "lz4 data inside compressed data (decompress it once)"),
     (b"\xfd7zXZ\0", "xz data inside compressed data (decompress it once)"),
+    (b"\x1f\x9d", "data of the old compress program (decompress it first)"),
     (b"BZh", "bzip2 data (decompress it first)"),
     (b"PK\x03\x04", "a zip archive (unpack it first)"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive (unpack it first)"),
@@ -55,6 +59,12 @@ const MAGICS: [(&[u8], &str); 32] = [
     (b"PAR1", "a Parquet file"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a Microsoft compound document"),
 ];
+
+/// Whether the header of a system trace stands behind the 72 bytes of a trace buffer's own header: version, 32 or 64
+/// bits, marker. A trace has no magic number.
+fn is_event_trace(first: &[u8]) -> bool {
+    matches!(first.get(72..76), Some([_, _, 1 | 2, 0xc0]))
+}
 
 fn text_kind(first: &[u8]) -> Option<&'static str> {
     let text = match std::str::from_utf8(first) {
@@ -90,6 +100,8 @@ mod tests {
         let mut tar = vec![b'x'; LOOK_LEN];
         tar[100..257].fill(0);
         tar[257..262].copy_from_slice(b"ustar");
+        let mut trace = vec![0; LOOK_LEN];
+        trace[72..76].copy_from_slice(&[2, 0, 2, 0xc0]);
         for (bytes, expected) in [
             (&b""[..], "an empty file"),
             (b"\n <!DOCTYPE HTML><p>", "an HTML page"),
@@ -103,6 +115,7 @@ mod tests {
             (b"\0\0\x01\x02 junk", "a file of unknown kind that begins with 00 00 01 02 20 6a 75 6e"),
             (b"\xd4\xc3\xb2\xa1\x02\0", "a pcap file that is cut inside its file header"),
             (&tar, "a tar archive"),
+            (&trace, "a Windows event trace"),
         ] {
             let found = describe(bytes);
             assert!(found.starts_with(expected), "{found}");

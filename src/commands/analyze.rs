@@ -6,11 +6,10 @@ use super::console::Console;
 use super::output::Target;
 use super::read::{Source, Unwatched, read};
 use super::{Error, Status, timeouts};
+use crate::report::build::build;
 use crate::report::json::{self, JsonOptions};
 use crate::report::model::Report;
 use crate::report::text::{self, TextOptions};
-
-mod provisional;
 
 /// What the analysis is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,23 +42,23 @@ pub enum Format {
 /// # Errors
 /// If nothing can be read, or if the report cannot be written.
 pub fn run(job: &Job) -> Result<Status, Error> {
-    let _table = timeouts::load(job.timeouts.as_deref())?;
+    let table = timeouts::load(job.timeouts.as_deref())?;
     let mut output = job.target.open(&job.source.inputs)?;
     let mut console = Console::new(job.quiet);
     let reading = read(&job.source, &mut console, &mut Unwatched)?;
-    if reading.files.is_empty() {
+    if reading.timelines.is_empty() {
         return Ok(Status::Failed);
     }
-    let (report, flows) = provisional::build(&reading);
+    let built = build(reading.timelines, &table);
     let written = match &job.format {
-        Format::Text(options) => text::render(&report, &flows, options, &mut output),
-        Format::Json(options) => json::render(&report, &flows, options, &mut output),
+        Format::Text(options) => text::render(&built.report, &built, options, &mut output),
+        Format::Json(options) => json::render(&built.report, &built, options, &mut output),
     };
     let written = written.map_err(|error| output.error(error)).and_then(|()| output.finish());
     match written {
         Err(error) if !error.is_broken_pipe() => Err(error),
         // Nobody reads on, but the verdict stands.
-        _ => Ok(status(&console, &report, &job.fail_on)),
+        _ => Ok(status(&console, &built.report, &job.fail_on)),
     }
 }
 

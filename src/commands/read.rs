@@ -5,9 +5,10 @@ use std::fs;
 use super::Error;
 use super::console::Console;
 use crate::analyzer::{Analyzer, Options, Seen};
-use crate::capture::{self, Filter, Input, PlannedFile, Reader, Timelines, Truncation};
+use crate::capture::{self, CaptureInfo, Filter, Input, PlannedFile, Reader, Timelines, Truncation};
 use crate::flow::Relabel;
-use crate::reading::{FileRead, FlowNumbers, Reading};
+use crate::report::build::Timeline;
+use crate::report::numbers::FlowNumbers;
 use crate::time::Timestamp;
 
 /// Where the packets come from, and which of them count.
@@ -19,6 +20,14 @@ pub struct Source {
     pub filter: Option<String>,
     /// Packets to read at most, after the filter.
     pub count: Option<u64>,
+}
+
+/// Everything that was read.
+pub struct Reading {
+    /// The timelines, each with its files in the order in which they were read.
+    pub timelines: Vec<Timeline>,
+    /// The number of each flow.
+    pub numbers: FlowNumbers,
 }
 
 /// Somebody who wants to see each record as it is judged.
@@ -65,7 +74,6 @@ pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) 
     let options = Options { number_streams: files.len() == 1 && filter.is_none() };
     let mut run = Run {
         options,
-        is_filtered: filter.is_some(),
         filter,
         left: source.count.unwrap_or(u64::MAX),
         timelines: Timelines::default(),
@@ -84,13 +92,13 @@ pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) 
 struct Run {
     options: Options,
     filter: Option<Filter>,
-    is_filtered: bool,
     /// Packets that may still be read.
     left: u64,
     timelines: Timelines,
     /// One per timeline.
     analyzers: Vec<Analyzer>,
-    files: Vec<FileRead>,
+    /// Timeline and description of each file.
+    files: Vec<(usize, CaptureInfo)>,
     numbers: FlowNumbers,
 }
 
@@ -118,7 +126,7 @@ impl Run {
             console.warning(&format_args!("{name}: {reason}; analysed up to frame {frame}"));
         }
         self.timelines.finish(timeline, &input, info.first_time.zip(info.last_time));
-        self.files.push(FileRead { info, timeline });
+        self.files.push((timeline, info));
         Ok(())
     }
 
@@ -161,12 +169,14 @@ impl Run {
 
     fn finish(self, witness: &mut impl Witness) -> Reading {
         let finish = |analyzer: Analyzer| analyzer.finish(|relabel| witness.relabel(&relabel));
-        Reading {
-            files: self.files,
-            timelines: self.analyzers.into_iter().map(finish).collect(),
-            numbers: self.numbers,
-            is_filtered: self.is_filtered,
+        let analyses = self.analyzers.into_iter().map(finish);
+        let mut timelines: Vec<_> = analyses.map(|analysis| Timeline { analysis, files: Vec::new() }).collect();
+        for (index, (timeline, info)) in self.files.into_iter().enumerate() {
+            if let Some(timeline) = timelines.get_mut(timeline) {
+                timeline.files.push((index, info));
+            }
         }
+        Reading { timelines, numbers: self.numbers }
     }
 }
 

@@ -103,7 +103,7 @@ impl Witness for Tracer {
         if self.only.is_some_and(|only| only != number) {
             return Ok(());
         }
-        self.rows.push(Row::new(segment, number));
+        self.rows.push(Row::new(segment).numbered(number));
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 //! What a classified segment changes in its flow.
 
+use std::net::IpAddr;
+
 use crate::flow::classify::{Class, HeldFate};
 use crate::flow::gaps::{Clock, Ender, Gap, Gaps, Outcome};
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::{FrameId, Mark};
-use crate::flow::probes::{Answer, Held, Probes};
+use crate::flow::probes::{Answer, Held, Pending, Probes};
 use crate::flow::resets::{self, Acceptability};
 use crate::flow::{Direction, Flow, IcmpEvent, Turn};
 use crate::seq::Seq;
@@ -95,6 +97,28 @@ impl Flow {
         }
     }
 
+    /// The peer of a sender whose segments are held, undecided between unanswered probes and answers, if there is one.
+    #[must_use]
+    pub fn silent_peer(&self) -> Option<IpAddr> {
+        let undecided = |direction: &Direction| {
+            let held = self.probes(*direction).and_then(|probes| probes.held.as_ref());
+            held.is_some_and(|held| held.count > 2)
+        };
+        let direction = Direction::BOTH.into_iter().find(undecided)?;
+        Some(if direction == Direction::FromInitiator { self.server().ip } else { self.client().ip })
+    }
+
+    /// The capture shows the peer's segments elsewhere: its silence here is real, and what it left unanswered were
+    /// probes, if they came in a rhythm (rule 7).
+    pub(crate) fn settle_silent_peer(&mut self, relabels: &mut Vec<Relabel>) {
+        for direction in Direction::BOTH {
+            let slot = self.probes_mut(direction);
+            if let Some(held) = slot.as_mut().and_then(|probes| probes.held.take_if(|held| held.is_rhythmic())) {
+                self.promote(direction, &held, SegmentKind::KeepaliveProbe, relabels);
+            }
+        }
+    }
+
     /// The capture ended at `end`: decides what is left to decide.
     pub fn finish(&mut self, end: Timestamp, relabels: &mut Vec<Relabel>) {
         for direction in Direction::BOTH {
@@ -140,33 +164,40 @@ impl Flow {
     fn resolve_held(&mut self, direction: Direction, class: &Class, relabels: &mut Vec<Relabel>) {
         for (owner, fate) in [(direction, class.held), (direction.reverse(), class.peer_held)] {
             let slot = self.probes_mut(owner);
-            let Some(held) = slot.as_mut().and_then(|probes| probes.held) else {
+            if matches!(fate, HeldFate::Unchanged | HeldFate::Join) {
+                continue;
+            }
+            let Some(held) = slot.as_mut().and_then(|probes| probes.held.take()) else {
                 continue;
             };
             match fate {
-                HeldFate::Unchanged | HeldFate::Join => continue,
-                HeldFate::Promote => self.promote(owner, &held, relabels),
+                HeldFate::Unchanged | HeldFate::Join => {}
+                HeldFate::Promote => self.promote(owner, &held, SegmentKind::KeepaliveProbe, relabels),
+                HeldFate::PromoteToWindowProbe => self.promote(owner, &held, SegmentKind::ZeroWindowProbe, relabels),
                 HeldFate::Release => {
                     let kind = if held.len == 0 { SegmentKind::Ack } else { SegmentKind::Data };
                     relabels.extend(held.marks().map(|mark| Relabel { frame: mark.frame, kind, notes: Notes::NONE }));
                 }
             }
-            if let Some(probes) = self.probes_mut(owner) {
-                probes.held = None;
-                if probes.latest.is_none() {
-                    *self.probes_mut(owner) = None;
-                }
+            let slot = self.probes_mut(owner);
+            if slot.as_ref().is_some_and(|probes| probes.latest.is_none()) {
+                *slot = None;
             }
         }
     }
 
-    fn promote(&mut self, owner: Direction, held: &Held, relabels: &mut Vec<Relabel>) {
+    fn promote(&mut self, owner: Direction, held: &Held, kind: SegmentKind, relabels: &mut Vec<Relabel>) {
         let notes = if held.len == 0 { Notes::INFERRED } else { Notes::INFERRED | Notes::ONE_BYTE };
         let probes = self.probes_mut(owner).get_or_insert_default();
         for mark in held.marks() {
-            probes.sent(held.seq, held.len == 1, SegmentKind::KeepaliveProbe, mark, None);
+            let probe = Pending { seq: held.seq, mark, kind, answered: false, answer: None, echo: held.echo };
+            probes.sent(probe, held.len == 1, None);
             probes.keepalive.inferred = probes.keepalive.inferred.saturating_add(1);
-            relabels.push(Relabel { frame: mark.frame, kind: SegmentKind::KeepaliveProbe, notes });
+            relabels.push(Relabel { frame: mark.frame, kind, notes });
+        }
+        if kind == SegmentKind::ZeroWindowProbe {
+            let count = &mut self.end_mut(owner).counters.zero_window_probes;
+            *count = count.saturating_add(u32::from(held.count));
         }
         let end = self.end_mut(owner);
         let next = held.seq.plus(1);
@@ -180,7 +211,7 @@ impl Flow {
         if class.answer != Answer::None
             && let Some(probes) = self.probes_mut(peer)
         {
-            probes.answered(class.answer);
+            probes.answered(class.answer, Some(mark));
         }
         if let Some(ack) = segment.acknowledged() {
             let end = self.end_mut(peer);
@@ -208,12 +239,14 @@ impl Flow {
         }
         let heard = *self.heard_mut(direction.reverse());
         let flow_last = self.last.time;
+        let peer_unseen = self.end(direction.reverse()).last.is_none();
         let probes = self.probes_mut(direction).get_or_insert_default();
         if class.earlier_was_keepalive
             && let Some(earlier) = probes.relabel_latest()
         {
-            let frame = earlier.frame;
-            relabels.push(Relabel { frame, kind: SegmentKind::KeepaliveProbe, notes: Notes::NONE });
+            let relabel = |mark: Mark, kind| Relabel { frame: mark.frame, kind, notes: Notes::NONE };
+            relabels.push(relabel(earlier.mark, SegmentKind::KeepaliveProbe));
+            relabels.extend(earlier.answer.map(|mark| relabel(mark, SegmentKind::KeepaliveAck)));
         }
         if kind == SegmentKind::ZeroWindowProbe {
             note_window_spacing(probes, segment.seq, mark.time, flow_last);
@@ -221,7 +254,16 @@ impl Flow {
         if class.notes.has(Notes::INFERRED) {
             probes.keepalive.inferred = probes.keepalive.inferred.saturating_add(1);
         }
-        probes.sent(segment.seq, segment.payload_len == 1, kind, mark, heard);
+        let echo = segment.options.timestamps.map(|(_, echo)| echo);
+        let unseen_answer = match (probes.latest.and_then(|probe| probe.echo), echo) {
+            (Some(before), Some(now)) if peer_unseen => Seq(now).after(Seq(before)),
+            _ => false,
+        };
+        if unseen_answer {
+            probes.answered(Answer::Latest, None);
+        }
+        let probe = Pending { seq: segment.seq, mark, kind, answered: false, answer: None, echo };
+        probes.sent(probe, segment.payload_len == 1, heard);
         if kind == SegmentKind::ZeroWindowProbe {
             let count = &mut self.end_mut(direction).counters.zero_window_probes;
             *count = count.saturating_add(1);
@@ -230,23 +272,17 @@ impl Flow {
 
     fn hold(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark) {
         let held = &mut self.probes_mut(direction).get_or_insert_default().held;
-        let held = held.get_or_insert(Held {
+        let fresh = || Held {
             seq: segment.seq,
             ack: segment.ack,
             len: segment.payload_len,
             pushed: segment.flags.has(Flags::PSH),
-            marks: [mark; 4],
+            echo: segment.options.timestamps.map(|(_, echo)| echo),
+            marks: Default::default(),
             count: 0,
             spacing: None,
-        });
-        if held.count > 0 {
-            held.spacing = Some(mark.time.since(held.last().time));
-        }
-        let place = usize::from(held.count).min(held.marks.len() - 1);
-        if let Some(slot) = held.marks.get_mut(place) {
-            *slot = mark;
-            held.count = held.count.saturating_add(1).min(4);
-        }
+        };
+        held.get_or_insert_with(fresh).join(mark);
     }
 
     fn apply_sequence(
@@ -292,6 +328,7 @@ impl Flow {
         let end = self.end_mut(direction);
         if segment.flags.has(Flags::FIN) {
             end.fin_end = Some(segment.end());
+            end.fin_time.get_or_insert(mark.time);
             self.last_payload = Some(mark);
         }
         let end = self.end_mut(direction);
@@ -303,13 +340,14 @@ impl Flow {
         }
     }
 
-    /// RFC 7413 4.2.2: a SYN-ACK that acknowledges the SYN alone refuses its payload, which is then sent again.
+    /// RFC 7413 4.2.2: an answer that acknowledges the SYN alone refuses its payload, which is then sent again. The same
+    /// goes for the payload of a SYN-ACK.
     fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
         let opener = self.end(direction.reverse());
-        let is_syn_ack = segment.flags.has(Flags::SYN | Flags::ACK);
-        let only_syn = opener.isn.is_some_and(|isn| segment.ack == isn.plus(1));
+        let just_opened = matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck));
+        let only_syn = opener.isn.is_some_and(|isn| segment.acknowledged() == Some(isn.plus(1)));
         let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
-        (is_syn_ack && only_syn && had_payload).then_some(segment.ack)
+        (just_opened && only_syn && had_payload).then_some(segment.ack)
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {

@@ -35,8 +35,6 @@ const ANSWER_WAIT: Span = Span::from_secs(3);
 const REORDERING: Span = Span::from_millis(3);
 /// A retransmission this soon after a duplicate ACK is a fast one (rule 17).
 const FAST_RETRANSMIT: Span = Span::from_millis(20);
-/// A segment this soon after its sender's data can be reordered, but not a probe.
-const TOO_SOON_FOR_A_PROBE: Span = Span::from_millis(2);
 /// How soon an unacceptable segment is challenged, at the least (RFC 5961 7 limits the rate, not the delay).
 const CHALLENGE_WAIT: Span = Span::from_secs(1);
 
@@ -65,10 +63,20 @@ pub enum HeldFate {
     Unchanged,
     /// This one is held with them.
     Join,
-    /// They were probes.
+    /// They were keepalive probes.
     Promote,
+    /// They were probes of a window that is still closed.
+    PromoteToWindowProbe,
     /// They were not.
     Release,
+}
+
+impl HeldFate {
+    /// Whether what was held were probes.
+    #[must_use]
+    pub const fn is_promotion(self) -> bool {
+        matches!(self, Self::Promote | Self::PromoteToWindowProbe)
+    }
 }
 
 impl Class {
@@ -160,7 +168,7 @@ impl View<'_> {
 
     /// Rules 2 to 7: everything that may be a probe.
     fn probe(&self) -> Option<Class> {
-        if self.segment.payload_len > 1 || !self.segment.flags.has(Flags::ACK) {
+        if self.segment.payload_len > 1 || !self.segment.flags.has(Flags::ACK) || self.is_of_old_generation() {
             return None;
         }
         match self.sender.snd_una {
@@ -282,16 +290,23 @@ impl View<'_> {
     /// A further segment of a sender whose first ones are held.
     fn against_held(&self, held: &Held) -> Option<Class> {
         let segment = self.segment;
-        let probe = Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED);
-        if segment.seq == held.seq && segment.payload_len == held.len && segment.ack == held.ack {
-            let spacing = self.time.since(held.last().time);
-            return match held.spacing {
-                _ if spacing < LEAST_RHYTHM => None,
-                Some(earlier) if like(earlier, spacing) => Some(probe.held(HeldFate::Promote)),
-                _ => self.first_of_direction(),
-            };
+        let same = segment.seq == held.seq && segment.payload_len == held.len && segment.ack == held.ack;
+        let spacing = self.time.since(held.last().time);
+        if !same || spacing < LEAST_RHYTHM {
+            return None;
         }
-        None
+        let in_rhythm = held.spacing.is_some_and(|earlier| like(earlier, spacing));
+        let is_probe = match (held.echo, segment.options.timestamps) {
+            // What is echoed moves on only when the unseen peer was heard, and the answers to probes do not move it:
+            // they are out of window (RFC 7323 4.3). An echo that stays may be an unanswered probe or an answer.
+            (Some(before), Some((_, now))) => Seq(now).after(Seq(before)),
+            _ => in_rhythm,
+        };
+        if is_probe {
+            let probe = Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED);
+            return Some(probe.held(HeldFate::Promote));
+        }
+        self.first_of_direction()
     }
 
     /// Rules 8, 11 and 16 to 18.
@@ -360,14 +375,22 @@ impl View<'_> {
         if self.sender.snd_nxt.is_some_and(|nxt| nxt != self.segment.seq) {
             return None;
         }
-        if self.peer_held() == HeldFate::Promote {
-            return Some(Class::new(SegmentKind::KeepaliveAck).answering(Answer::Held));
+        match self.peer_held() {
+            HeldFate::Promote => return Some(Class::new(SegmentKind::KeepaliveAck).answering(Answer::Held)),
+            HeldFate::PromoteToWindowProbe => {
+                return Some(Class::new(SegmentKind::ZeroWindowProbeAck).answering(Answer::Held));
+            }
+            _ => {}
         }
         let (probe, answer) = self.open_probe(theirs)?;
         match (probe.kind, self.segment.window) {
             (SegmentKind::KeepaliveProbe, _) => Some(Class::new(SegmentKind::KeepaliveAck).answering(answer)),
             (_, 0) => Some(Class::new(SegmentKind::ZeroWindowProbeAck).answering(answer)),
-            (_, _) => Some(Class::new(SegmentKind::WindowUpdate).answering(answer)),
+            (_, _) if self.sender.last_ack == Some(self.segment.ack) => {
+                Some(Class::new(SegmentKind::WindowUpdate).answering(answer))
+            }
+            // The window opened and the probe's octet was taken.
+            (_, _) => Some(Class::new(SegmentKind::Ack).answering(answer)),
         }
     }
 
@@ -388,7 +411,7 @@ impl View<'_> {
 
     /// Rule 11: payload that acknowledges a probe before a pure ACK does.
     fn answer_by_payload(&self) -> Answer {
-        if self.peer_held() == HeldFate::Promote {
+        if self.peer_held().is_promotion() {
             return Answer::Held;
         }
         let open = self.theirs.and_then(|theirs| theirs.latest).filter(|probe| !probe.answered);
@@ -410,11 +433,13 @@ impl View<'_> {
     fn is_challenge(&self) -> bool {
         let expected = self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
         let provoked = self.sender.challenged.is_some_and(|when| self.time.since(when) <= expected);
-        let of_old_generation = self.peer.isn.is_some()
-            && self.peer.snd_una.is_none()
-            && self.sender.isn.is_none()
-            && self.segment.acknowledged().is_some_and(|ack| self.peer.snd_nxt.is_some_and(|nxt| ack != nxt));
-        of_old_generation || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
+        self.is_of_old_generation() || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
+    }
+
+    /// Whether a SYN of a new generation is answered by an end that still lives in the old one (rule 20).
+    fn is_of_old_generation(&self) -> bool {
+        let in_syn_sent = self.peer.isn.is_some() && self.peer.snd_una.is_none() && self.sender.isn.is_none();
+        in_syn_sent && self.segment.acknowledged().is_some_and(|ack| self.peer.snd_nxt.is_some_and(|nxt| ack != nxt))
     }
 
     /// What this segment, itself no probe, tells of the sender's held ones.
@@ -435,7 +460,11 @@ impl View<'_> {
             return HeldFate::Unchanged;
         };
         let was_probe = held.len == 0 || !held.pushed || self.is_dsack(held.seq);
-        if was_probe && ack == held.seq.plus(1) { HeldFate::Promote } else { HeldFate::Release }
+        match was_probe && ack == held.seq.plus(1) {
+            true if self.segment.window == 0 && held.len == 0 => HeldFate::PromoteToWindowProbe,
+            true => HeldFate::Promote,
+            false => HeldFate::Release,
+        }
     }
 
     fn is_dsack(&self, seq: Seq) -> bool {
@@ -444,12 +473,10 @@ impl View<'_> {
 
     /// Whether the segment left its sender before others that the capture shows earlier.
     fn is_reordered(&self) -> bool {
-        let older = match (self.segment.options.timestamps, self.sender.timestamps) {
+        match (self.segment.options.timestamps, self.sender.timestamps) {
             (Some((now, _)), Some((last, _))) => Seq(now).before(Seq(last)),
             _ => false,
-        };
-        let just_sent = self.sender.last_payload.is_some_and(|sent| self.time.since(sent) < TOO_SOON_FOR_A_PROBE);
-        older || (just_sent && self.segment.payload_len == 0 && !self.is_train())
+        }
     }
 
     /// Whether the sender's last probe stood at the same place.
@@ -476,11 +503,15 @@ impl View<'_> {
                     probe.kind == SegmentKind::ZeroWindowProbe && probe.seq == nxt && ack == nxt.plus(1)
                 });
                 let says_nothing = matches!(class.kind, Some(SegmentKind::ChallengeAck | SegmentKind::Rst));
-                ack.after(nxt) && !window_octet && !says_nothing && peer_held != HeldFate::Promote
+                ack.after(nxt) && !window_octet && !says_nothing && !peer_held.is_promotion()
             }
             _ => false,
         };
-        Class { peer_held, ..class }
+        let held = match class.kind {
+            Some(SegmentKind::Rst | SegmentKind::Fin) => self.held_fate(),
+            _ => class.held,
+        };
+        Class { held, peer_held, ..class }
             .note(if unseen { Notes::UNSEEN } else { Notes::NONE })
             .note(if self.segment.fragment.is_some() { Notes::FRAGMENTED } else { Notes::NONE })
     }

@@ -21,10 +21,17 @@ pub struct Pending {
     pub kind: SegmentKind,
     /// Whether something answered it.
     pub answered: bool,
+    /// The segment that answered it.
+    pub answer: Option<Mark>,
+    /// TSecr of the probe: what its sender had heard last.
+    pub echo: Option<u32>,
 }
 
+/// Segments that may be held at most: more than the probes of any default count.
+const HELD: usize = 12;
+
 /// Segments that may turn out to be probes once the other end speaks or they repeat (rule 7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// Their common sequence number.
     pub seq: Seq,
@@ -34,8 +41,10 @@ pub struct Held {
     pub len: u32,
     /// Whether the PSH flag was set, which argues for data.
     pub pushed: bool,
+    /// TSecr of the first.
+    pub echo: Option<u32>,
     /// The segments, the earliest first.
-    pub marks: [Mark; 4],
+    pub marks: [Mark; HELD],
     /// How many of `marks` are used.
     pub count: u8,
     /// Time between the last two.
@@ -46,6 +55,27 @@ impl Held {
     /// The segments held.
     pub fn marks(&self) -> impl Iterator<Item = Mark> + '_ {
         self.marks.iter().copied().take(usize::from(self.count))
+    }
+
+    /// Holds one more; the last place takes turns when all are used.
+    pub(crate) fn join(&mut self, mark: Mark) {
+        if self.count > 0 {
+            self.spacing = Some(mark.time.since(self.last().time));
+        }
+        let place = usize::from(self.count).min(HELD - 1);
+        if let Some(slot) = self.marks.get_mut(place) {
+            *slot = mark;
+            self.count = self.count.saturating_add(1).min(HELD as u8);
+        }
+    }
+
+    /// Whether they came in a rhythm, as the timer of unanswered probes sends them.
+    #[must_use]
+    pub fn is_rhythmic(&self) -> bool {
+        let times = || self.marks().map(|mark| mark.time);
+        let spacings = || times().zip(times().skip(1)).map(|(earlier, later)| later.since(earlier));
+        let bounds = spacings().min().zip(spacings().max());
+        self.count > 2 && bounds.is_some_and(|(least, most)| most.times(100) <= least.times(125))
     }
 
     /// The last segment held.
@@ -114,8 +144,9 @@ impl KeepaliveStats {
 }
 
 impl Probes {
-    /// Records a probe at `mark`; `heard` is when the prober last heard more of its peer than an empty probe.
-    pub(crate) fn sent(&mut self, seq: Seq, one_byte: bool, kind: SegmentKind, mark: Mark, heard: Option<Mark>) {
+    /// Records a probe; `heard` is when the prober last heard more of its peer than an empty probe.
+    pub(crate) fn sent(&mut self, probe: Pending, one_byte: bool, heard: Option<Mark>) {
+        let Pending { kind, mark, .. } = probe;
         if kind == SegmentKind::KeepaliveProbe {
             self.measure(mark, heard);
             let count = if one_byte { &mut self.keepalive.one_byte } else { &mut self.keepalive.empty };
@@ -125,11 +156,11 @@ impl Probes {
             self.keepalive.longest_run = self.keepalive.longest_run.max(self.keepalive.run);
         }
         self.previous = self.latest.filter(|probe| !probe.answered);
-        self.latest = Some(Pending { seq, mark, kind, answered: false });
+        self.latest = Some(probe);
     }
 
-    /// Marks `which` probe as answered by an ACK or payload.
-    pub(crate) fn answered(&mut self, which: Answer) {
+    /// Marks `which` probe as answered by an ACK or payload at `answer`.
+    pub(crate) fn answered(&mut self, which: Answer, answer: Option<Mark>) {
         let slot = match which {
             Answer::Previous => self.previous.as_mut(),
             Answer::Latest | Answer::Held => self.latest.as_mut(),
@@ -137,6 +168,7 @@ impl Probes {
         };
         if let Some(probe) = slot.filter(|probe| !probe.answered) {
             probe.answered = true;
+            probe.answer = answer;
             if probe.kind == SegmentKind::KeepaliveProbe {
                 self.keepalive.answered = self.keepalive.answered.saturating_add(1);
                 self.keepalive.run = 0;
@@ -155,7 +187,7 @@ impl Probes {
     }
 
     /// The kind of the last probe became clear only now (rule 3): it was a keepalive.
-    pub(crate) fn relabel_latest(&mut self) -> Option<Mark> {
+    pub(crate) fn relabel_latest(&mut self) -> Option<Pending> {
         let probe = self.latest.as_mut()?;
         if probe.kind != SegmentKind::ZeroWindowProbe {
             return None;
@@ -169,7 +201,7 @@ impl Probes {
             self.keepalive.run = 1;
             self.keepalive.longest_run = self.keepalive.longest_run.max(1);
         }
-        Some(probe.mark)
+        Some(*probe)
     }
 
     fn measure(&mut self, mark: Mark, heard: Option<Mark>) {

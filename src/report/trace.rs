@@ -35,14 +35,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of a classified segment of flow number `flow`.
+    /// The row of a classified segment.
     #[must_use]
-    pub fn new(seen: &Labelled<'_>, flow: u32) -> Self {
+    pub fn new(seen: &Labelled<'_>) -> Self {
         let segment = &seen.segment;
         Self {
             frame: seen.mark.frame,
             time: seen.mark.time,
-            flow,
+            flow: seen.flow,
             direction: seen.direction.label(),
             src: Socket::new(segment.src, segment.src_port),
             dst: Socket::new(segment.dst, segment.dst_port),
@@ -55,6 +55,31 @@ impl Row {
             window: segment.window,
             ttl: segment.hop_limit,
         }
+    }
+
+    /// The row with its flow's number in a report that has several timelines.
+    #[must_use]
+    pub const fn numbered(mut self, flow: u32) -> Self {
+        self.flow = flow;
+        self
+    }
+
+    /// Where the segment was captured.
+    #[must_use]
+    pub const fn frame(&self) -> FrameId {
+        self.frame
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> SegmentKind {
+        self.kind
+    }
+
+    /// What else is worth saying.
+    #[must_use]
+    pub const fn notes(&self) -> Notes {
+        self.notes
     }
 
     fn is_open(&self) -> bool {

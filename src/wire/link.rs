@@ -17,7 +17,11 @@ pub(super) fn link<'a>(number: u16, at: Cursor<'a>, outer: &mut Outer) -> Step<'
     match number {
         1 => ethernet(at, outer),
         0 | 108 => loopback(at),
+        6 => token_ring(at, outer),
+        10 => fddi(at, outer),
         12 | 14 | 101 => ip::any(at),
+        100 => llc(at),
+        107 => frame_relay(at),
         228 => ip::v4(at),
         229 => ip::v6(at),
         113 => cooked(at, outer),
@@ -37,6 +41,7 @@ pub(super) fn link<'a>(number: u16, at: Cursor<'a>, outer: &mut Outer) -> Step<'
         192 => wireless::ppi(at),
         219 => encapsulation::mpls(at),
         239 => netfilter_log(at),
+        242 => infiniband(at),
         258 => apple_tap(at),
         other => Err(at.skip(Layer::Link, SkipReason::UnknownLink(other))),
     }
@@ -51,16 +56,16 @@ pub(super) fn ethernet<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     let body = at.advance(ETHERNET_LEN);
     match header.ether_type().0 {
         len if len <= MAX_LENGTH => Ok((Header::Llc, body)),
-        number => ether_type(number, body),
+        number => ether_type(number, body, outer),
     }
 }
 
 /// Reads what the EtherType `number` says is at `at`.
-pub(super) fn ether_type(number: u16, at: Cursor<'_>) -> Step<'_> {
+pub(super) fn ether_type<'a>(number: u16, at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     match number {
         0x0800 => ip::v4(at),
         0x86dd => ip::v6(at),
-        0x8100 | 0x88a8 | 0x9100 | 0x9200 => vlan(at),
+        0x8100 | 0x88a8 | 0x9100 | 0x9200 => vlan(at, outer),
         0x8847 | 0x8848 => encapsulation::mpls(at),
         0x8864 => encapsulation::pppoe(at),
         0x6558 => Ok((Header::Ethernet, at)),
@@ -99,10 +104,13 @@ pub(super) fn llc(at: Cursor<'_>) -> Step<'_> {
 }
 
 /// Reads an IEEE 802.1Q or 802.1ad tag.
-fn vlan(at: Cursor<'_>) -> Step<'_> {
+fn vlan<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     let Ok(header) = SingleVlanHeaderSlice::from_slice(at.bytes) else {
         return Err(at.short(Layer::Link, VLAN_LEN));
     };
+    if outer.tunnel.is_none() {
+        outer.link.vlan.get_or_insert(header.vlan_identifier().value());
+    }
     let body = at.advance(VLAN_LEN);
     match header.ether_type().0 {
         len if len <= MAX_LENGTH => Ok((Header::Llc, body)),
@@ -140,7 +148,7 @@ fn cooked_payload(hardware: u16, protocol: u16, at: Cursor<'_>) -> Step<'_> {
         (824, other) => Err(at.not_tcp(Layer::Link, other)),
         // IEEE 802.2 in an IEEE 802.3 frame.
         (_, 0x0004) => Ok((Header::Llc, at)),
-        (_, number) => ether_type(number, at),
+        (_, number) => Ok((Header::EtherType(number), at)),
     }
 }
 
@@ -190,6 +198,45 @@ fn hdlc(at: Cursor<'_>) -> Step<'_> {
     Ok((Header::EtherType(u16::from_be_bytes([high, low])), at.advance(4)))
 }
 
+/// Reads a Token Ring header (IEEE 802.5): access and frame control, addresses, of which the sender's first bit says whether a
+/// route follows, and the route, whose length is in its first byte.
+fn token_ring<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
+    const ROUTED: u8 = 0x80;
+    let [_, _, d0, d1, d2, d3, d4, d5, s0, src @ ..] = *at.head::<14>(Layer::Link)?;
+    let [s1, s2, s3, s4, s5] = src;
+    outer.addresses(Some([s0 & !ROUTED, s1, s2, s3, s4, s5]), Some([d0, d1, d2, d3, d4, d5]));
+    let body = at.advance(14);
+    if s0 & ROUTED == 0 {
+        return Ok((Header::Llc, body));
+    }
+    let [first] = *body.head::<1>(Layer::Link)?;
+    Ok((Header::Llc, body.advance(usize::from(first & 0x1f))))
+}
+
+/// Reads an FDDI header: frame control and addresses.
+fn fddi<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
+    let [_, addresses @ ..] = at.head::<13>(Layer::Link)?;
+    outer.addresses(addresses.last_chunk().copied(), addresses.first_chunk().copied());
+    Ok((Header::Llc, at.advance(13)))
+}
+
+/// Reads a frame relay header of two bytes, and the protocol behind it in the form of RFC 2427 (control and NLPID) or, where
+/// there is no control field, of Cisco (EtherType).
+fn frame_relay(at: Cursor<'_>) -> Step<'_> {
+    let [_, _, control, protocol] = *at.head::<4>(Layer::Link)?;
+    match (control, protocol) {
+        (0x03, 0xcc | 0x8e) => Ok((Header::Ip, at.advance(4))),
+        (0x03, other) => Err(at.not_tcp(Layer::Link, other)),
+        _ => Ok((Header::EtherType(u16::from_be_bytes([control, protocol])), at.advance(4))),
+    }
+}
+
+/// Reads IP over InfiniBand (RFC 4391 6) behind a global route header of 40 bytes: EtherType and two reserved bytes.
+fn infiniband(at: Cursor<'_>) -> Step<'_> {
+    let [.., high, low, _, _] = *at.head::<44>(Layer::Link)?;
+    Ok((Header::EtherType(u16::from_be_bytes([high, low])), at.advance(44)))
+}
+
 /// Reads Linux's netfilter log: attributes of length, type and value, in the byte order of the capturing machine, up to the
 /// one with the packet (type 9).
 fn netfilter_log(at: Cursor<'_>) -> Step<'_> {
@@ -200,13 +247,9 @@ fn netfilter_log(at: Cursor<'_>) -> Step<'_> {
     let mut at = at.advance(4);
     loop {
         let [l0, l1, t0, t1] = *at.head::<4>(Layer::Link)?;
-        let little = u16::from_le_bytes([l0, l1]);
-        let (len, kind) = if u32::from(little) <= at.wire_len {
-            (little, u16::from_le_bytes([t0, t1]))
-        } else {
-            (u16::from_be_bytes([l0, l1]), u16::from_be_bytes([t0, t1]))
-        };
-        match (usize::from(len), kind & 0x7fff) {
+        // Types are small numbers, so the zero byte tells the order.
+        let (len, kind) = if t1 == 0 { (u16::from_le_bytes([l0, l1]), t0) } else { (u16::from_be_bytes([l0, l1]), t1) };
+        match (usize::from(len), kind) {
             (0..4, _) => return Err(at.bad(Layer::Link, "length", len)),
             (_, 9) => return Ok((Header::Ip, at.advance(4))),
             (len, _) => at = at.advance(len.next_multiple_of(4)),

@@ -8,6 +8,11 @@ use super::{Header, Layer, Outer, Skip, SkipReason, Step, Tunnel};
 
 const UDP_LEN: usize = 8;
 
+/// Protocol types of GRE that are no EtherTypes.
+const ERSPAN_II: u16 = 0x88be;
+const ERSPAN_III: u16 = 0x22eb;
+const WCCP: u16 = 0x883e;
+
 /// Reads the payload of a packet that carries neither TCP nor ICMP.
 pub(super) fn payload<'a>(packet: &Packet, at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     match packet.protocol {
@@ -43,6 +48,10 @@ fn gre<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     if flags & ROUTING != 0 {
         return Err(at.bad(Layer::Tunnel, "Routing Present", 1u32));
     }
+    if version == 1 && flags & SEQUENCE == 0 {
+        // PPTP's acknowledgment without payload.
+        return Err(at.not_tcp(Layer::Tunnel, ip::GRE));
+    }
     let mut body = at.advance(if flags & CHECKSUM != 0 { 8 } else { 4 });
     let mut key = None;
     if flags & KEY != 0 {
@@ -58,12 +67,18 @@ fn gre<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
         body = body.advance(4);
     }
     match protocol {
-        0x88be if flags & SEQUENCE != 0 => erspan(body, 8, outer),
-        0x88be => {
+        ERSPAN_II if flags & SEQUENCE != 0 => erspan(body, 8, outer),
+        ERSPAN_II => {
             outer.enter(Tunnel::Erspan(0), at)?;
             Ok((Header::Ethernet, body))
         }
-        0x22eb => erspan(body, 12, outer),
+        ERSPAN_III => erspan(body, 12, outer),
+        WCCP => {
+            outer.enter(Tunnel::Gre(key), at)?;
+            // Version 2 has a redirect header in front of the packet, version 1 has not.
+            let [first] = *body.head::<1>(Layer::Tunnel)?;
+            Ok((Header::Ip, if first >> 4 == 4 { body } else { body.advance(4) }))
+        }
         number => {
             outer.enter(Tunnel::Gre(key), at)?;
             Ok((Header::EtherType(number), body))
@@ -84,7 +99,7 @@ fn erspan<'a>(at: Cursor<'a>, len: usize, outer: &mut Outer) -> Step<'a> {
     match kind >> 2 & 0x1f {
         0 => Ok((Header::Ethernet, body)),
         2 => Ok((Header::Ip, body)),
-        other => Err(at.bad(Layer::Tunnel, "FT", other)),
+        _ => Err(at.not_tcp(Layer::Tunnel, ERSPAN_III)),
     }
 }
 

@@ -24,11 +24,11 @@ const AGGREGATE: u8 = 0x80;
 /// Reads the header of an IEEE 802.11 frame, `padded` to a multiple of four bytes by some receivers. Of an aggregate the
 /// first frame is read.
 pub(super) fn ieee80211<'a>(at: Cursor<'a>, padded: bool, outer: &mut Outer) -> Step<'a> {
-    let header = at.head::<HEADER_LEN>(Layer::Link)?;
-    let [kind, flags, _, _, addresses @ .., sequence, _] = header;
+    let [kind] = at.head::<1>(Layer::Link)?;
     if kind & 0x0f != 0x08 || kind & NO_DATA != 0 {
         return Err(at.not_tcp(Layer::Link, *kind));
     }
+    let [_, flags, _, _, addresses @ .., sequence, _] = at.head::<HEADER_LEN>(Layer::Link)?;
     let four_addresses = flags & (TO_DS | FROM_DS) == TO_DS | FROM_DS;
     let qos = kind & QOS != 0;
     let qos_offset = HEADER_LEN + if four_addresses { MAC_LEN } else { 0 };

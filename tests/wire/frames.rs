@@ -20,7 +20,7 @@ pub(crate) fn cat(parts: &[&[u8]]) -> Vec<u8> {
 /// whole words, `payload`.
 pub(crate) fn tcp_with(options: &[u8], payload: &[u8]) -> Vec<u8> {
     assert_eq!(options.len() % 4, 0);
-    let offset = ((20 + options.len()) / 4 << 4) as u8;
+    let offset = ((20 + options.len()) / 4 * 16) as u8;
     let fixed =
         [0x9c, 0x40, 0x01, 0xbb, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, offset, 0x18, 0x72, 0x10, 0, 0, 0, 0];
     cat(&[&fixed, options, payload])
@@ -45,9 +45,8 @@ pub(crate) fn ip4_fragment(protocol: u8, fragment: u16, payload: &[u8]) -> Vec<u
     header.extend([61, protocol, 0, 0]);
     header.extend(SRC4.octets());
     header.extend(DST4.octets());
-    let sum: u32 = header.chunks(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
-    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
-    header[10..12].copy_from_slice(&sum.to_be_bytes());
+    let sum = checksum(&header);
+    header[10..12].copy_from_slice(&sum);
     header.extend(payload);
     header
 }
@@ -83,4 +82,30 @@ pub(crate) fn snap(ether_type: u16, payload: &[u8]) -> Vec<u8> {
 pub(crate) fn udp(dst_port: u16, payload: &[u8]) -> Vec<u8> {
     let len = (8 + payload.len()) as u16;
     cat(&[&[0xc3, 0x50], &dst_port.to_be_bytes(), &len.to_be_bytes(), &[0, 0], payload])
+}
+
+/// An outer IPv4 header, its addresses unlike those of the segment inside.
+pub(crate) fn outer4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = ip4(protocol, payload);
+    packet[12..20].copy_from_slice(&[192, 0, 2, 1, 192, 0, 2, 2]);
+    packet[8] = 7;
+    let sum = checksum(&packet[..20]);
+    packet[10..12].copy_from_slice(&sum);
+    packet
+}
+
+/// An outer IPv6 header.
+pub(crate) fn outer6(next_header: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = ip6(next_header, payload);
+    packet[7] = 9;
+    packet[23] = 0x51;
+    packet[39] = 0x52;
+    packet
+}
+
+/// The checksum of an IPv4 header, whatever stands in its place.
+fn checksum(header: &[u8]) -> [u8; 2] {
+    let words = header.chunks(2).enumerate().filter(|(index, _)| *index != 5);
+    let sum: u32 = words.map(|(_, word)| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
+    (!((sum & 0xffff) + (sum >> 16)) as u16).to_be_bytes()
 }

@@ -22,6 +22,8 @@ const ISB_FILTERACCEPT: u16 = 6;
 const ISB_OSDROP: u16 = 7;
 const ISB_USRDELIV: u16 = 8;
 
+/// An interface description without options.
+const MIN_BLOCK_LEN: usize = 20;
 /// Microseconds, where `if_tsresol` is not given.
 const DEFAULT_RESOLUTION: u8 = 6;
 
@@ -62,6 +64,9 @@ impl Interface {
         number: u32,
         info: &mut CaptureInfo,
     ) -> Option<Self> {
+        if block.len() < MIN_BLOCK_LEN {
+            return None;
+        }
         let link = LinkType(order.u16(block, 8)?);
         let snaplen = order.u32(block, 12)?;
         let mut told = InterfaceInfo {

@@ -1,0 +1,216 @@
+//! Who sent a RST: the evidence weighed, and kept to be printed.
+//!
+//! Each sign adds to one side. No sign alone clears or convicts: hop limits change on load-balanced paths, bare RSTs come
+//! from hosts and from routers alike, and a FULLNAT mark names the path and not the sender.
+
+use crate::flow::resets::{Acceptability, Reset};
+use crate::flow::{Direction, Flow};
+use crate::time::Span;
+use crate::verdict::{Confidence, Origin, Reason};
+
+/// RSTs in both directions within this time belong together.
+const TOGETHER: Span = Span::from_millis(50);
+/// Answers under this time are too close to the capture point to tell a box from a host.
+const NEAR: Span = Span::from_millis(1);
+/// Windows that name a vendor: Citrix NetScaler, no control block (CTX583058) and idle clean-up (CTX492010).
+const VENDOR_WINDOWS: [u16; 2] = [8201, 9300];
+/// A hop limit this far from the sender's is another sender's; less may be another path (ECMP).
+const FAR_HOPS: u8 = 3;
+
+/// Who sent a RST, how sure that is, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribution {
+    /// Who.
+    pub origin: Origin,
+    /// How sure.
+    pub confidence: Confidence,
+    /// The evidence, the weightiest first.
+    pub reasons: Vec<Reason>,
+}
+
+/// Weighs the evidence on `reset` of `flow`.
+#[must_use]
+pub fn attribute(flow: &Flow, reset: &Reset) -> Attribution {
+    let mut scales = Scales::default();
+    weigh_life(reset, &mut scales);
+    weigh_delay(flow, reset, &mut scales);
+    weigh_path(flow, reset, &mut scales);
+    weigh_silence(flow, reset, &mut scales);
+    weigh_shape(flow, reset, &mut scales);
+    scales.decide()
+}
+
+/// Points for either side, each with its reason.
+#[derive(Default)]
+struct Scales {
+    middlebox: i32,
+    endpoint: i32,
+    reasons: Vec<(i32, Reason)>,
+}
+
+impl Scales {
+    fn against(&mut self, points: i32, reason: Reason) {
+        self.middlebox += points;
+        self.reasons.push((points, reason));
+    }
+
+    fn for_endpoint(&mut self, points: i32, reason: Reason) {
+        self.endpoint += points;
+        self.reasons.push((points, reason));
+    }
+
+    fn decide(mut self) -> Attribution {
+        self.reasons.sort_by_key(|(points, _)| -points);
+        let margin = self.middlebox - self.endpoint;
+        let (origin, confidence) = match margin {
+            6.. if self.endpoint <= 1 => (Origin::Middlebox, Confidence::Certain),
+            4.. => (Origin::Middlebox, Confidence::Likely),
+            3 => (Origin::Middlebox, Confidence::Possible),
+            ..=-4 => (Origin::Endpoint, Confidence::Certain),
+            -3 | -2 => (Origin::Endpoint, Confidence::Likely),
+            _ => (Origin::Unknown, Confidence::Possible),
+        };
+        Attribution { origin, confidence, reasons: self.reasons.into_iter().map(|(_, reason)| reason).collect() }
+    }
+}
+
+/// Life after the RST: a sender that goes on did not send it.
+fn weigh_life(reset: &Reset, scales: &mut Scales) {
+    if reset.sender_lives {
+        scales.against(5, Reason::SenderLives);
+    }
+    if reset.receiver_lives {
+        scales.against(0, Reason::ReceiverLives);
+    }
+    if reset.challenged {
+        scales.against(1, Reason::Challenged);
+    } else if reset.acceptability == Acceptability::Outside {
+        scales.against(0, Reason::Unacceptable);
+    }
+}
+
+/// An answer that comes sooner than the sender ever answered.
+fn weigh_delay(flow: &Flow, reset: &Reset, scales: &mut Scales) {
+    let (Some(trigger), Some(least)) = (reset.trigger, flow.end(reset.direction.reverse()).ack_delay) else {
+        return;
+    };
+    let delay = reset.mark.time.since(trigger.mark.time);
+    if least < NEAR || !trigger.seq_is_its_ack {
+        return;
+    }
+    if delay.times(2) < least {
+        scales.against(5, Reason::TooFast(delay, least));
+    } else if delay.times(10) >= least.times(8) {
+        scales.for_endpoint(2, Reason::AsFastAsSender(delay, least));
+    }
+}
+
+/// Hop limit and MAC address against those of the sender's earlier segments.
+fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
+    let baseline = &flow.end(reset.direction).baseline;
+    match baseline.hop_distance(reset.hop_limit) {
+        None => {}
+        Some(0) => scales.for_endpoint(1, Reason::SameHopLimit(reset.hop_limit)),
+        Some(distance) => {
+            let nearest = nearest_hop_limit(baseline.hop_limits, reset.hop_limit);
+            // A host without the connection answers with the default hop limit, which may differ from a socket's by
+            // much (64, 128, 255); a box on the way differs by the hops between.
+            let answers_statelessly = !reset.has_ack && reset.trigger.is_some();
+            let points = match distance {
+                1..FAR_HOPS => 2,
+                _ if answers_statelessly && distance >= 32 => 1,
+                _ => 4,
+            };
+            scales.against(points, Reason::OtherHopLimit(reset.hop_limit, nearest));
+        }
+    }
+    if let (Some(usual), Some(mac)) = (baseline.src_mac, reset.src_mac)
+        && usual != mac
+    {
+        scales.against(1, Reason::OtherMac);
+    }
+}
+
+/// RSTs out of silence, and in both directions.
+fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
+    let twin = flow
+        .resets()
+        .find(|other| other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER);
+    let spontaneous = reset.trigger.is_none() && reset.silence >= flow.gap_threshold();
+    let twin_spontaneous = twin.is_some_and(|twin| twin.trigger.is_none());
+    if let Some(twin) = twin.filter(|_| spontaneous || twin_spontaneous) {
+        let apart = twin.mark.time.since(reset.mark.time).abs();
+        let silence = reset.silence.max(twin.silence);
+        if silence >= flow.gap_threshold() {
+            scales.against(4, Reason::BothDirections(apart));
+        }
+    }
+    let gave_up = flow.probes(reset.direction).is_some_and(|probes| probes.keepalive.run > 0)
+        || flow.end(reset.direction).in_flight();
+    if spontaneous && !gave_up {
+        // A live socket that aborts sends RST with ACK; out of silence a bare one is a box's.
+        scales.against(if reset.has_ack { 0 } else { 3 }, Reason::Spontaneous(reset.silence));
+    }
+    if reset.has_fullnat_mark() {
+        scales.against(if spontaneous { 2 } else { 0 }, Reason::FullnatMark);
+    }
+    if VENDOR_WINDOWS.contains(&reset.window) && reset.window != flow.end(reset.direction).window.unwrap_or(0) {
+        scales.against(3, Reason::VendorCode(reset.window));
+    }
+}
+
+/// Flags, options and IP identification.
+fn weigh_shape(flow: &Flow, reset: &Reset, scales: &mut Scales) {
+    let sender = flow.end(reset.direction);
+    let negotiated = sender.timestamps.is_some();
+    if reset.has_ack {
+        let receiver_next = flow.end(reset.direction.reverse()).snd_nxt;
+        let knows_both_numbers = receiver_next == Some(reset.ack_field);
+        match (knows_both_numbers, negotiated, reset.timestamps) {
+            (true, true, true) => scales.for_endpoint(3, Reason::SocketShape),
+            (true, false, _) => scales.for_endpoint(2, Reason::SocketShape),
+            (true, true, false) => scales.for_endpoint(1, Reason::SocketShapeWithoutTimestamps),
+            (false, ..) => {}
+        }
+    } else if reset.trigger.is_some_and(|trigger| trigger.seq_is_its_ack) {
+        scales.for_endpoint(0, Reason::StatelessShape);
+    }
+    if let (Some(id), Some(last)) = (reset.ip_id, sender.baseline.last_ip_id)
+        && id != 0
+        && sender.baseline.ip_id_step > sender.baseline.ip_id_jump
+    {
+        if (1..=64).contains(&id.wrapping_sub(last)) {
+            scales.for_endpoint(2, Reason::IpIdContinues);
+        } else {
+            scales.against(1, Reason::IpIdBreaks);
+        }
+    }
+}
+
+fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {
+    let used = seen.into_iter().filter(|(_, count)| *count > 0).map(|(value, _)| value);
+    used.min_by_key(|value| value.abs_diff(hop_limit)).unwrap_or(hop_limit)
+}
+
+/// The RST that ended the flow and its attribution: the first that was obeyed, else the first.
+#[must_use]
+pub fn decisive(flow: &Flow) -> Option<(&Reset, Attribution)> {
+    let survived =
+        |reset: &Reset| reset.receiver_lives && reset.sender_lives || reset.challenged && reset.receiver_lives;
+    let reset =
+        flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
+    Some((reset, attribute(flow, reset)))
+}
+
+/// The end that a RST in `direction` left in ignorance: the claimed sender, unless a RST went its way too.
+#[must_use]
+pub fn half_open_after(flow: &Flow, reset: &Reset, origin: Origin) -> Option<Direction> {
+    if origin != Origin::Middlebox {
+        return None;
+    }
+    let other = flow.resets().find(|other| other.direction != reset.direction && other.is_effective());
+    if reset.is_effective() {
+        return other.is_none().then_some(reset.direction);
+    }
+    other.map(|_| reset.direction.reverse())
+}

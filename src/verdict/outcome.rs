@@ -1,0 +1,285 @@
+//! What became of one flow, by itself. What other flows of the service add is in `service`.
+//!
+//! The questions in their order: was it ever established; did a RST end it, and who sent it; was something left
+//! unanswered; did somebody close it, and after what silence; else it lives.
+
+use crate::analyzer::Analysis;
+use crate::flow::gaps::{Clock, Gap, Outcome};
+use crate::flow::resets::Reset;
+use crate::flow::{Direction, Flow, SegmentKind};
+use crate::time::{Span, Timestamp};
+use crate::verdict::attribution::{Attribution, decisive, half_open_after};
+use crate::verdict::{Confidence, Origin, Reason, Verdict, VerdictId};
+
+/// A SYN this long without an answer was not answered: the second retransmission (RFC 6298 2.1 and 5.7) is out by then.
+const SYN_WAIT: Span = Span::from_secs(3);
+/// Unanswered probes in a row from which on silence is more than a lost probe (RFC 1122 4.2.3.6).
+const PROBES_THAT_TELL: u32 = 2;
+
+/// Judges `flow`, whose capture ended as `analysis` says.
+#[must_use]
+pub fn judge(flow: &Flow, analysis: &Analysis) -> Verdict {
+    let verdict = handshake(flow, analysis.end)
+        .or_else(|| by_reset(flow))
+        .or_else(|| one_sided(flow))
+        .or_else(|| unanswered(flow, analysis.end))
+        .or_else(|| closed(flow))
+        .unwrap_or_else(|| open(flow));
+    let steps = flow.extras().is_some_and(|extras| extras.clock_steps > 0);
+    if steps && verdict.id.is_idle_death() {
+        let confidence = Confidence::Possible;
+        return Verdict { confidence, ..verdict }.because(Reason::ClockSteps);
+    }
+    verdict
+}
+
+/// A connection that never came to be.
+fn handshake(flow: &Flow, end: Timestamp) -> Option<Verdict> {
+    let (client, server) = (flow.end(Direction::FromInitiator), flow.end(Direction::FromResponder));
+    if client.isn.is_none() || server.snd_nxt.is_some() || client.snd_una.is_some() {
+        return None;
+    }
+    let refusal = flow.resets().find(|reset| reset.direction == Direction::FromResponder && reset.is_effective());
+    if let Some(reset) = refusal {
+        let verdict = Verdict::new(VerdictId::Refused, Confidence::Certain);
+        return Some(verdict.because(Reason::SynRefused).at(flow.first.frame).at(reset.mark.frame));
+    }
+    if flow.extras().is_some_and(|extras| extras.icmp.total() > 0) {
+        let verdict = Verdict::new(VerdictId::Refused, Confidence::Likely);
+        return Some(verdict.because(Reason::IcmpError).at(flow.first.frame));
+    }
+    let waited = end.since(flow.first.time);
+    let tries = client.counters.packets;
+    if waited >= SYN_WAIT && tries > 1 {
+        let verdict = Verdict::new(VerdictId::Refused, Confidence::Likely);
+        return Some(verdict.because(Reason::SynUnanswered(waited, tries)).at(flow.first.frame).at(flow.last.frame));
+    }
+    let verdict = Verdict::new(VerdictId::Inconclusive, Confidence::Possible);
+    Some(verdict.because(Reason::EndsTooSoon).at(flow.first.frame))
+}
+
+/// A flow that a RST ended.
+fn by_reset(flow: &Flow) -> Option<Verdict> {
+    let (reset, who) = decisive(flow)?;
+    let verdict = reset_verdict(flow, reset, &who);
+    let half_open = half_open_after(flow, reset, who.origin);
+    let half_open = half_open.filter(|_| verdict.id.matters());
+    let reasons = verdict.reasons.iter().cloned().chain(who.reasons).collect();
+    Some(Verdict { reasons, half_open, ..verdict }.at(reset.mark.frame))
+}
+
+fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
+    let (sender, receiver) = (flow.end(reset.direction), flow.end(reset.direction.reverse()));
+    let gap = fatal_gap(flow, reset.mark.time);
+    if let Some(verdict) = gave_up(flow, reset, who) {
+        return verdict;
+    }
+    if sender.fin_end.is_some() && receiver.fin_end.is_some() || flow.fin_acknowledged(reset.direction.reverse()) {
+        return Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose);
+    }
+    if sender.fin_end.is_some() && who.origin != Origin::Middlebox {
+        return after_own_fin(flow, reset);
+    }
+    match (gap, reset.trigger.is_none()) {
+        (Some(gap), true) => spontaneous(flow, gap, who),
+        (Some(gap), false) => provoked(flow, gap, reset, who),
+        (None, _) => without_gap(reset, who),
+    }
+}
+
+/// The sender of the RST asked, got no answer, and gave up.
+fn gave_up(flow: &Flow, reset: &Reset, who: &Attribution) -> Option<Verdict> {
+    let sender = flow.end(reset.direction);
+    let probes = flow.probes(reset.direction);
+    let run = probes.map_or(0, |probes| probes.keepalive.run);
+    if who.origin == Origin::Middlebox && who.confidence == Confidence::Certain {
+        return None;
+    }
+    if stalled(flow, reset.direction) {
+        return Some(zero_window(flow, reset.direction));
+    }
+    if run >= 1 && reset.has_ack && reset.trigger.is_none_or(|trigger| !trigger.kind.is_probe()) {
+        let confidence = if run >= PROBES_THAT_TELL { Confidence::Certain } else { Confidence::Likely };
+        let gap = fatal_gap(flow, reset.mark.time);
+        let verdict = Verdict::new(VerdictId::KeepaliveExhausted, confidence).because(Reason::ProbesUnanswered(run));
+        let verdict = verdict.of_gap(Clock::Packet, gap);
+        return Some(Verdict { half_open: Some(reset.direction.reverse()), ..verdict });
+    }
+    let retransmitted = sender.counters.retransmissions > sender.counters.spurious;
+    let peer_silent = reset.trigger.is_none();
+    (sender.in_flight() && retransmitted && reset.has_ack && peer_silent)
+        .then(|| unanswered_data(flow, reset.direction))
+}
+
+/// The sender had closed; data that came after its FIN met a RST.
+fn after_own_fin(flow: &Flow, reset: &Reset) -> Verdict {
+    let (closer, other) = (flow.end(reset.direction), flow.end(reset.direction.reverse()));
+    let sent_after = closer.fin_time.is_some_and(|fin| other.last_payload.is_some_and(|sent| sent >= fin));
+    if sent_after && reset.direction == Direction::FromResponder {
+        return Verdict::new(VerdictId::CloseRace, Confidence::Likely).because(Reason::DataAfterFin);
+    }
+    Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose)
+}
+
+/// A RST out of silence.
+fn spontaneous(flow: &Flow, gap: &Gap, who: &Attribution) -> Verdict {
+    let half_closed = gap.half_closed;
+    match who.origin {
+        Origin::Middlebox => {
+            let id = if half_closed { VerdictId::HalfClosedTimeout } else { VerdictId::IdleReset };
+            let verdict = Verdict::new(id, who.confidence).of_gap(Clock::Packet, Some(gap));
+            Verdict { timeout: Some(gap.length), ..verdict }
+        }
+        Origin::Endpoint => Verdict::new(VerdictId::EndpointAbort, who.confidence).of_gap(Clock::Packet, Some(gap)),
+        Origin::Unknown => Verdict::new(VerdictId::Inconclusive, Confidence::Possible)
+            .of_gap(Clock::Packet, Some(gap))
+            .because(Reason::AlsoFits(VerdictId::IdleReset))
+            .because(Reason::AlsoFits(VerdictId::EndpointAbort)),
+    }
+    .because_keepalives(flow)
+}
+
+/// A RST in answer to what ended the silence.
+fn provoked(flow: &Flow, gap: &Gap, reset: &Reset, who: &Attribution) -> Verdict {
+    let (id, confidence) = match who.origin {
+        Origin::Middlebox if gap.half_closed => (VerdictId::HalfClosedTimeout, who.confidence),
+        Origin::Middlebox => (VerdictId::IdleResetNext, who.confidence),
+        Origin::Endpoint if reset.has_ack => (VerdictId::EndpointAbort, who.confidence),
+        Origin::Endpoint => (VerdictId::EndpointNoSocket, who.confidence),
+        Origin::Unknown if reset.has_ack => (VerdictId::EndpointAbort, Confidence::Possible),
+        Origin::Unknown => (VerdictId::Inconclusive, Confidence::Possible),
+    };
+    let verdict = Verdict::new(id, confidence).of_gap(Clock::Packet, Some(gap));
+    if id == VerdictId::Inconclusive {
+        let verdict = verdict.because(Reason::AlsoFits(VerdictId::IdleResetNext));
+        return verdict.because(Reason::AlsoFits(VerdictId::EndpointNoSocket)).because_keepalives(flow);
+    }
+    verdict
+}
+
+/// A RST with no idle gap before it.
+fn without_gap(reset: &Reset, who: &Attribution) -> Verdict {
+    match who.origin {
+        Origin::Middlebox => Verdict::new(VerdictId::InjectedReset, who.confidence),
+        Origin::Endpoint | Origin::Unknown if reset.has_ack => {
+            Verdict::new(VerdictId::EndpointAbort, who.confidence.min(Confidence::Likely))
+        }
+        Origin::Endpoint => Verdict::new(VerdictId::EndpointNoSocket, who.confidence),
+        Origin::Unknown => Verdict::new(VerdictId::Inconclusive, Confidence::Possible)
+            .because(Reason::AlsoFits(VerdictId::EndpointNoSocket))
+            .because(Reason::AlsoFits(VerdictId::InjectedReset)),
+    }
+}
+
+/// Nothing can be said of answers when only one direction was captured.
+fn one_sided(flow: &Flow) -> Option<Verdict> {
+    let unseen = Direction::BOTH.into_iter().find(|direction| flow.end(*direction).last.is_none())?;
+    let seen = flow.end(unseen.reverse());
+    let asked = seen.counters.retransmissions > 0 || flow.probes(unseen.reverse()).is_some();
+    let id = if asked { VerdictId::Inconclusive } else { VerdictId::Open };
+    Some(Verdict::new(id, Confidence::Possible).because(Reason::OneSided).at(flow.last.frame))
+}
+
+/// Probes, data or a closed window that nothing answered until the capture ended.
+fn unanswered(flow: &Flow, end: Timestamp) -> Option<Verdict> {
+    for direction in Direction::BOTH {
+        if stalled(flow, direction) {
+            return Some(zero_window(flow, direction).at(flow.last.frame));
+        }
+        let run = flow.probes(direction).map_or(0, |probes| probes.keepalive.run);
+        if run >= PROBES_THAT_TELL && !flow.end(direction).in_flight() {
+            let verdict = Verdict::new(VerdictId::KeepaliveExhausted, Confidence::Likely);
+            let gap = fatal_gap(flow, end);
+            let verdict = verdict.because(Reason::ProbesUnanswered(run)).of_gap(Clock::Packet, gap).at(flow.last.frame);
+            return Some(Verdict { half_open: Some(direction.reverse()), ..verdict });
+        }
+        let sender = flow.end(direction);
+        let repeated = flow.last_kind(direction) == Some(SegmentKind::Retransmission)
+            || sender.counters.retransmissions > sender.counters.spurious && flow.packet_died();
+        if sender.in_flight() && (repeated || flow.packet_died()) {
+            return Some(unanswered_data(flow, direction).at(flow.last.frame));
+        }
+    }
+    None
+}
+
+/// Data without an answer: the box forgot the flow, if a silence came before.
+fn unanswered_data(flow: &Flow, direction: Direction) -> Verdict {
+    let repeats = flow.end(direction).counters.retransmissions;
+    let gap = flow.packet_gaps().and_then(|gaps| gaps.died());
+    let (id, confidence) = match gap {
+        Some(gap) if gap.half_closed => (VerdictId::HalfClosedTimeout, Confidence::Possible),
+        Some(_) => (VerdictId::IdleDrop, Confidence::Likely),
+        None => (VerdictId::RetransmissionExhausted, Confidence::Likely),
+    };
+    let verdict = Verdict::new(id, confidence).of_gap(Clock::Packet, gap).because(Reason::DataUnanswered(repeats));
+    Verdict { half_open: Some(direction.reverse()), ..verdict }
+}
+
+/// Whether the sender in `direction` ended before a window that stayed closed.
+fn stalled(flow: &Flow, direction: Direction) -> bool {
+    let probed = flow.end(direction).counters.zero_window_probes;
+    let closed = flow.end(direction.reverse()).window_closed();
+    let probing = flow.probes(direction).and_then(|probes| probes.latest);
+    probed > 1 && closed && probing.is_some_and(|probe| probe.kind == SegmentKind::ZeroWindowProbe)
+}
+
+fn zero_window(flow: &Flow, direction: Direction) -> Verdict {
+    let probes = flow.end(direction).counters.zero_window_probes;
+    let last = flow.probes(direction).and_then(|probes| probes.latest);
+    let verdict = Verdict::new(VerdictId::ZeroWindowStall, Confidence::Certain).because(Reason::WindowClosed(probes));
+    last.into_iter().fold(verdict, |verdict, probe| verdict.at(probe.mark.frame))
+}
+
+/// A flow that its ends, or one of them, closed.
+fn closed(flow: &Flow) -> Option<Verdict> {
+    if flow.fins() == 0 {
+        return None;
+    }
+    let first_is_server = match (flow.end(Direction::FromInitiator).fin_end, flow.end(Direction::FromResponder).fin_end)
+    {
+        (None, Some(_)) => true,
+        (Some(_), None) => false,
+        _ => closing_gap(flow).is_some_and(|(_, direction)| direction == Direction::FromResponder),
+    };
+    let gap = closing_gap(flow).filter(|_| first_is_server).map(|(gap, _)| gap);
+    if let Some(gap) = gap {
+        let verdict = Verdict::new(VerdictId::IdleClose, Confidence::Likely).of_gap(Clock::Payload, Some(&gap));
+        let verdict = Verdict { timeout: Some(gap.length), ..verdict }.because(Reason::ServerFin);
+        return Some(verdict.because_keepalives(flow));
+    }
+    (flow.fins() == 2).then(|| Verdict::new(VerdictId::Graceful, Confidence::Certain).at(flow.last.frame))
+}
+
+/// The payload silence that a first FIN ended, and whose FIN it was.
+fn closing_gap(flow: &Flow) -> Option<(Gap, Direction)> {
+    let gaps = flow.payload_gaps()?;
+    let by_fin =
+        |gap: &Gap| gap.ended_by.filter(|ender| ender.kind == SegmentKind::Fin).map(|ender| (*gap, ender.direction));
+    gaps.kept().iter().filter(|gap| !gap.half_closed).find_map(by_fin)
+}
+
+/// A flow that lives when the capture ends.
+fn open(flow: &Flow) -> Verdict {
+    Verdict::new(VerdictId::Open, Confidence::Certain).at(flow.last.frame)
+}
+
+/// The last silence of any packet that the flow did not survive, begun before `until`.
+fn fatal_gap(flow: &Flow, until: Timestamp) -> Option<&Gap> {
+    flow.packet_gaps()?.died().filter(|gap| gap.start.time <= until && gap.outcome == Outcome::Died)
+}
+
+impl Flow {
+    fn packet_died(&self) -> bool {
+        self.packet_gaps().is_some_and(|gaps| gaps.died().is_some())
+    }
+}
+
+impl Verdict {
+    /// Answered keepalives in the silence: the timer counts payload, and keepalive cannot help.
+    fn because_keepalives(self, flow: &Flow) -> Self {
+        let answered = |direction| flow.probes(direction).map_or(0, |probes| probes.keepalive.answered);
+        let answered = answered(Direction::FromInitiator) + answered(Direction::FromResponder);
+        if answered > 0 { self.because(Reason::KeepalivesAnswered(answered)) } else { self }
+    }
+}
