@@ -121,7 +121,7 @@ pub(in crate::flow) mod tests {
     }
 
     /// A sample with a few octets changed: most of what goes wrong in a decoder lies next to what it accepts.
-    fn nearly_a_sample() -> impl Strategy<Value = Vec<u8>> {
+    pub(in crate::flow) fn nearly_a_sample() -> impl Strategy<Value = Vec<u8>> {
         let changes = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
         (proptest::sample::select(samples()), changes).prop_map(|(mut bytes, changes)| {
             for (at, value) in changes {
@@ -132,7 +132,7 @@ pub(in crate::flow) mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
 
         /// What is decided stays decided: the reason why segmentation cannot change a name.
         #[test]

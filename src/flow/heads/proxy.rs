@@ -166,6 +166,16 @@ mod tests {
         assert_eq!(header(&version_2(0x21, 0x31, 216, &[])), found(None, 232));
     }
 
+    /// `send-proxy-v2` of HAProxy 2.6.12 in front of a server at 198.51.100.80.
+    #[test]
+    fn a_recorded_binary_header() {
+        let head = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc6\x33\x64\x0a\xc6\x33\x64\x50\x9c\x41\0\x50";
+        assert_eq!(header(head), found(Some("198.51.100.10:40001"), head.len()));
+        for len in 0..head.len() {
+            assert_eq!(header(&head[..len]), Proxy::NeedMore, "{len}");
+        }
+    }
+
     #[test]
     fn broken_binary_headers() {
         assert_eq!(header(&version_2(0x21, 0x11, 11, &[0; 12])), Proxy::No);

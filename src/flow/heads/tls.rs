@@ -26,54 +26,60 @@ pub fn client_hello(head: &[u8]) -> Decoded<'_> {
         Err(undecided) => return undecided,
     };
     let mut hello = Hello::default();
-    match read(&message, &mut hello) {
-        Ok(()) => Decoded::Whole(Found::Hello(hello)),
-        // The name stands early or late in the message, and is certain wherever it was read to its end.
-        Err(Stop::Short) if hello.server_name.is_some() => Decoded::Partial(Found::Hello(hello)),
-        Err(Stop::Short) => Decoded::NeedMore,
-        Err(Stop::Broken) => Decoded::No,
+    let end = match read(&message, &mut hello) {
+        Ok(()) => return Decoded::Whole(Found::Hello(hello)),
+        Err(Stop::Short) => message.end,
+        Err(Stop::Broken) => Stop::Broken,
+    };
+    // The name stands early or late in the message: it is certain once it was read, and nothing behind takes it back.
+    match end {
+        Stop::Short if hello.server_name.is_some() => Decoded::Partial(Found::Hello(hello)),
+        Stop::Short => Decoded::NeedMore,
+        Stop::Broken if hello.server_name.is_some() => Decoded::Whole(Found::Hello(hello)),
+        Stop::Broken => Decoded::No,
     }
 }
 
-/// The body of the first handshake message, as far as it is there: records carry it in any number of pieces (RFC 8446 5.1).
+/// The first handshake message, as far as it is there: records carry it in any number of pieces (RFC 8446 5.1).
 fn handshake(mut head: &[u8]) -> Result<Message<'_>, Decoded<'_>> {
-    const HANDSHAKE: u8 = 22;
     const CLIENT_HELLO: u8 = 1;
-    /// The longest record in clear text, in octets.
-    const LONGEST_RECORD: usize = 1 << 14;
     let mut octets = Cow::Borrowed(&[][..]);
     loop {
-        match *octets {
-            [] | [CLIENT_HELLO] | [CLIENT_HELLO, _] | [CLIENT_HELLO, _, _] => {}
-            [CLIENT_HELLO, a, b, c, ref body @ ..] => {
-                let len = u32::from_be_bytes([0, a, b, c]) as usize;
-                if body.len() >= len || head.is_empty() {
-                    return Ok(Message { octets, len });
-                }
-            }
-            _ => return Err(Decoded::No),
-        }
-        let (len, rest) = match head {
-            [HANDSHAKE, 3, 0..=4, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-            [] | [HANDSHAKE] | [HANDSHAKE, 3] | [HANDSHAKE, 3, 0..=4] | [HANDSHAKE, 3, 0..=4, _] => {
-                if octets.len() < 4 {
-                    return Err(Decoded::NeedMore);
-                }
-                head = &[];
-                continue;
-            }
+        let len = match *octets {
+            [] | [CLIENT_HELLO] | [CLIENT_HELLO, _] | [CLIENT_HELLO, _, _] => None,
+            [CLIENT_HELLO, a, b, c, ..] => Some(u32::from_be_bytes([0, a, b, c]) as usize),
             _ => return Err(Decoded::No),
         };
-        if !(1..=LONGEST_RECORD).contains(&len) {
-            return Err(Decoded::No);
+        let whole = len.is_some_and(|len| octets.len() - 4 >= len);
+        let next = if whole { Err(Stop::Short) } else { record(head) };
+        match (next, len) {
+            (Ok((piece, rest)), _) => {
+                head = rest;
+                if octets.is_empty() {
+                    octets = Cow::Borrowed(piece);
+                } else {
+                    octets.to_mut().extend_from_slice(piece);
+                }
+            }
+            (Err(end), Some(len)) => return Ok(Message { octets, len, end }),
+            (Err(Stop::Short), None) => return Err(Decoded::NeedMore),
+            (Err(Stop::Broken), None) => return Err(Decoded::No),
         }
-        let (piece, rest) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-        if octets.is_empty() {
-            octets = Cow::Borrowed(piece);
-        } else {
-            octets.to_mut().extend_from_slice(piece);
-        }
-        head = rest;
+    }
+}
+
+/// What a record carries, as far as it is there, and what follows the record.
+fn record(head: &[u8]) -> Result<(&[u8], &[u8]), Stop> {
+    const HANDSHAKE: u8 = 22;
+    /// The longest record in clear text, in octets.
+    const LONGEST: u16 = 1 << 14;
+    match head {
+        [HANDSHAKE, 3, 0..=4, high, low, rest @ ..] => match u16::from_be_bytes([*high, *low]) {
+            len @ 1..=LONGEST => Ok(rest.split_at_checked(usize::from(len)).unwrap_or((rest, &[]))),
+            _ => Err(Stop::Broken),
+        },
+        [] | [HANDSHAKE] | [HANDSHAKE, 3] | [HANDSHAKE, 3, 0..=4] | [HANDSHAKE, 3, 0..=4, _] => Err(Stop::Short),
+        _ => Err(Stop::Broken),
     }
 }
 
@@ -82,9 +88,12 @@ struct Message<'a> {
     octets: Cow<'a, [u8]>,
     /// Octets of the body by the length field; fewer may be here.
     len: usize,
+    /// Why there are no more, if there are fewer.
+    end: Stop,
 }
 
 /// Why reading ends before its end.
+#[derive(Clone, Copy)]
 enum Stop {
     /// The octets end.
     Short,
@@ -230,6 +239,29 @@ pub(super) mod tests {
         assert_eq!(client_hello(&hello(&[])), Decoded::Whole(found(None, None)));
     }
 
+    /// Sent by `openssl s_client -servername a1.sub….example -alpn h2,http/1.1`, OpenSSL 3.0.19, recorded on a loopback
+    /// interface; Wireshark 4.0.17 reads the same name and protocols.
+    const RECORDED: &str = "\
+        1603010165010001610303a1114fd2d7847e4a3bfcdd45d7a4a55d43da2d767d9ff7ca3fb9cfabb63ace6020b305e3510213\
+        d29256a77d794e314440378fcd9c75f8e5d655525ec044c3a058003e130213031301c02cc030009fcca9cca8ccaac02bc02f\
+        009ec024c028006bc023c0270067c00ac0140039c009c0130033009d009c003d003c0035002f00ff010000da0000002b0029\
+        00002661312e7375627375627375627375627375627375627375627375627375622e6578616d706c65000b00040300010200\
+        0a00160014001d0017001e0019001801000101010201030104002300000010000e000c02683208687474702f312e31001600\
+        0000170000000d002a0028040305030603080708080809080a080b0804080508060401050106010303030103020402050206\
+        02002b0009080304030303020301002d00020101003300260024001d0020e8680c516702c0614e06f9797df9e0cb5fb794a3\
+        d061efad524b31c1a961902f";
+
+    #[test]
+    fn a_recorded_hello() {
+        let octet = |at| u8::from_str_radix(&RECORDED[at..at + 2], 16).unwrap();
+        let head: Vec<u8> = (0..RECORDED.len()).step_by(2).map(octet).collect();
+        let expected = found(Some("a1.subsubsubsubsubsubsubsubsub.example"), Some("h2,http/1.1"));
+        assert_eq!(client_hello(&head), Decoded::Whole(expected));
+        let decided = (0..head.len()).find(|&len| client_hello(&head[..len]) != Decoded::NeedMore);
+        let name_ends = head.windows(8).position(|octets| octets == b".example").unwrap() + 8;
+        assert_eq!(decided, Some(name_ends), "the name is certain from its last octet on");
+    }
+
     #[test]
     fn the_length_of_records_does_not_matter() {
         let message = message(&[server_name("db.example"), alpn(&["postgresql"])]);
@@ -272,11 +304,17 @@ pub(super) mod tests {
         ] {
             assert_eq!(client_hello(head), Decoded::No, "{head:?}");
         }
-        // A record of another type in the middle of the message.
-        let message = message(&[server_name("db.example")]);
-        let mut head = records(&message, 60);
-        head[65] = 23;
-        assert_eq!(client_hello(&head), Decoded::No);
+        // A record of another type in the middle of the message, in front of the name and behind it.
+        for (names, answer) in [
+            ([alpn(&["h2"]), server_name("db.example")], Decoded::No),
+            ([server_name("db.example"), alpn(&["h2"])], Decoded::Whole(found(Some("db.example"), None))),
+        ] {
+            let mut head = records(&message(&names), 100);
+            let second = 5 + 100;
+            assert_eq!(head.get(second), Some(&22));
+            head[second] = 23;
+            assert_eq!(client_hello(&head), answer);
+        }
     }
 
     #[test]
