@@ -13,12 +13,13 @@ const LONGEST_METHOD: usize = 17;
 #[must_use]
 pub fn request(head: &[u8]) -> Decoded<'_> {
     let head = without_empty_lines(head);
-    let Some((method, rest)) = split_at(head, b' ') else {
-        return needed_if(head.len() <= LONGEST_METHOD && head.iter().all(is_method_octet_or_line_end));
+    let method_len = head.iter().take(LONGEST_METHOD + 1).take_while(|octet| is_method_octet(octet)).count();
+    let (method, rest) = match head.split_at_checked(method_len) {
+        Some((method, [b' ', rest @ ..])) if (1..=LONGEST_METHOD).contains(&method_len) => (method, rest),
+        Some((_, [])) if method_len <= LONGEST_METHOD => return Decoded::NeedMore,
+        Some(([], [b'\r'])) => return Decoded::NeedMore,
+        _ => return Decoded::No,
     };
-    if method.is_empty() || method.len() > LONGEST_METHOD || !method.iter().all(is_method_octet) {
-        return Decoded::No;
-    }
     let target_len = rest.iter().position(|&octet| !is_target_octet(octet)).unwrap_or(rest.len());
     let Some((target, rest)) = rest.split_at_checked(target_len) else { return Decoded::No };
     if !is_target(method, target) {
@@ -78,11 +79,6 @@ fn without_empty_lines(mut head: &[u8]) -> &[u8] {
 
 const fn is_method_octet(octet: &u8) -> bool {
     octet.is_ascii_uppercase() || matches!(octet, b'-' | b'_')
-}
-
-/// The CR of an empty line may be the last octet so far.
-const fn is_method_octet_or_line_end(octet: &u8) -> bool {
-    is_method_octet(octet) || *octet == b'\r'
 }
 
 /// Visible octets; those beyond ASCII are not allowed (RFC 3986 2), but sent by some clients.
