@@ -10,12 +10,14 @@ pub mod duplicates;
 pub mod endpoint;
 pub mod fragments;
 pub mod gaps;
+pub mod heads;
 pub mod key;
 pub mod kind;
 pub mod mark;
 pub mod probes;
 pub mod resets;
 pub mod table;
+pub mod turns;
 
 use std::net::SocketAddr;
 
