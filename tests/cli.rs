@@ -1,5 +1,7 @@
 //! How the program behaves on the command line: what it reads, writes and returns.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "cli/captures.rs"]
 mod captures;
 
