@@ -1,6 +1,10 @@
 //! How the program behaves on the command line: what it reads, writes and returns.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test opens files, and fails where it cannot go on"
+)]
 
 #[path = "cli/captures.rs"]
 mod captures;
