@@ -1,5 +1,11 @@
 //! How the program behaves on the command line: what it reads, writes and returns.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test opens files, and fails where it cannot go on"
+)]
+
 #[path = "cli/captures.rs"]
 mod captures;
 
