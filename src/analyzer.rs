@@ -15,6 +15,8 @@ use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Rel
 use crate::time::Timestamp;
 use crate::wire::{self, Decoded, IcmpError, Layer, Segment, Skip, SkipReason};
 
+/// Octets of a TCP header that Wireshark needs to show a stream: up to the window.
+const QUOTED_HEADER: u32 = 16;
 /// Tuples quoted by ICMP errors that are remembered for numbering.
 const QUOTED_CAPACITY: usize = 1 << 16;
 
@@ -250,7 +252,7 @@ impl Analyzer {
             && let Some(flow) = self.table.flow_mut(index)
         {
             flow.icmp(IcmpEvent { mark, about: direction, from: error.from, kind: error.kind });
-        } else if self.options.number_streams {
+        } else if self.options.number_streams && error.quoted_len >= QUOTED_HEADER {
             self.streams.reserve(FlowKey::new(src, dst).0);
         }
     }

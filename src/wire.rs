@@ -111,7 +111,7 @@ fn walk<'a>(mut header: Header, mut at: Cursor<'a>, outer: &mut Outer) -> Result
         (header, at) = match header {
             Header::Link(number) => link::link(number, at, outer)?,
             Header::Ethernet => link::ethernet(at, outer)?,
-            Header::EtherType(number) => link::ether_type(number, at)?,
+            Header::EtherType(number) => link::ether_type(number, at, outer)?,
             Header::Llc => link::llc(at)?,
             Header::Ppp => encapsulation::ppp(at)?,
             Header::Mpls => encapsulation::mpls(at)?,

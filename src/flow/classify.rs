@@ -166,7 +166,7 @@ impl View<'_> {
 
     /// Rules 2 to 7: everything that may be a probe.
     fn probe(&self) -> Option<Class> {
-        if self.segment.payload_len > 1 || !self.segment.flags.has(Flags::ACK) {
+        if self.segment.payload_len > 1 || !self.segment.flags.has(Flags::ACK) || self.is_of_old_generation() {
             return None;
         }
         match self.sender.snd_una {
@@ -427,11 +427,13 @@ impl View<'_> {
     fn is_challenge(&self) -> bool {
         let expected = self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
         let provoked = self.sender.challenged.is_some_and(|when| self.time.since(when) <= expected);
-        let of_old_generation = self.peer.isn.is_some()
-            && self.peer.snd_una.is_none()
-            && self.sender.isn.is_none()
-            && self.segment.acknowledged().is_some_and(|ack| self.peer.snd_nxt.is_some_and(|nxt| ack != nxt));
-        of_old_generation || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
+        self.is_of_old_generation() || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
+    }
+
+    /// Whether a SYN of a new generation is answered by an end that still lives in the old one (rule 20).
+    fn is_of_old_generation(&self) -> bool {
+        let in_syn_sent = self.peer.isn.is_some() && self.peer.snd_una.is_none() && self.sender.isn.is_none();
+        in_syn_sent && self.segment.acknowledged().is_some_and(|ack| self.peer.snd_nxt.is_some_and(|nxt| ack != nxt))
     }
 
     /// What this segment, itself no probe, tells of the sender's held ones.

@@ -78,7 +78,7 @@ impl Duplicates {
     fn vantage(&self, segment: &Segment<'_>, interface: u32) -> u32 {
         let mut hash = self.hasher.build_hasher();
         let link = &segment.link;
-        (link.src_mac, link.dst_mac, link.packet_type, link.if_index, interface).hash(&mut hash);
+        (link.src_mac, link.dst_mac, link.vlan, link.packet_type, link.if_index, interface).hash(&mut hash);
         (segment.hop_limit, segment.tunnel).hash(&mut hash);
         #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
         let vantage = hash.finish() as u32;

@@ -167,6 +167,7 @@ fn trigger(flow: &Flow, direction: Direction, segment: &Segment<'_>, time: Times
     if time.since(last.time) > wait {
         return None;
     }
-    let kind = flow.last_kind(direction.reverse())?;
+    // A RST is never answered by a RST (RFC 9293 3.10.7.1).
+    let kind = flow.last_kind(direction.reverse()).filter(|kind| *kind != SegmentKind::Rst)?;
     Some(Trigger { mark: last, kind, seq_is_its_ack: peer.last_ack == Some(segment.seq) })
 }

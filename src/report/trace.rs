@@ -174,6 +174,24 @@ impl Row {
         self.time
     }
 
+    /// Where it was captured.
+    #[must_use]
+    pub const fn frame(&self) -> FrameId {
+        self.frame
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> SegmentKind {
+        self.kind
+    }
+
+    /// What else is worth saying.
+    #[must_use]
+    pub const fn notes(&self) -> Notes {
+        self.notes
+    }
+
     /// Index of its file.
     #[must_use]
     pub const fn file(&self) -> u32 {

@@ -141,8 +141,7 @@ fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     if let Some(twin) = twin.filter(|_| spontaneous || twin_spontaneous) {
         let apart = twin.mark.time.since(reset.mark.time).abs();
         let silence = reset.silence.max(twin.silence);
-        // The second of two RSTs has the first for a trigger; what counts is the silence before both.
-        if silence >= flow.gap_threshold() && !reset.has_ack {
+        if silence >= flow.gap_threshold() {
             scales.against(4, Reason::BothDirections(apart));
         }
     }

@@ -78,7 +78,7 @@ fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
         return Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose);
     }
     if sender.fin_end.is_some() && who.origin != Origin::Middlebox {
-        return after_own_fin(reset);
+        return after_own_fin(flow, reset);
     }
     match (gap, reset.trigger.is_none()) {
         (Some(gap), true) => spontaneous(flow, gap, who),
@@ -111,11 +111,10 @@ fn gave_up(flow: &Flow, reset: &Reset, who: &Attribution) -> Option<Verdict> {
 }
 
 /// The sender had closed; data that came after its FIN met a RST.
-fn after_own_fin(reset: &Reset) -> Verdict {
-    let met_data = reset.trigger.is_some_and(|trigger| {
-        matches!(trigger.kind, SegmentKind::Data | SegmentKind::Retransmission | SegmentKind::OutOfOrder)
-    });
-    if met_data && reset.direction == Direction::FromResponder {
+fn after_own_fin(flow: &Flow, reset: &Reset) -> Verdict {
+    let (closer, other) = (flow.end(reset.direction), flow.end(reset.direction.reverse()));
+    let sent_after = closer.fin_time.is_some_and(|fin| other.last_payload.is_some_and(|sent| sent >= fin));
+    if sent_after && reset.direction == Direction::FromResponder {
         return Verdict::new(VerdictId::CloseRace, Confidence::Likely).because(Reason::DataAfterFin);
     }
     Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose)
