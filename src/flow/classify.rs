@@ -384,7 +384,11 @@ impl View<'_> {
         match (probe.kind, self.segment.window) {
             (SegmentKind::KeepaliveProbe, _) => Some(Class::new(SegmentKind::KeepaliveAck).answering(answer)),
             (_, 0) => Some(Class::new(SegmentKind::ZeroWindowProbeAck).answering(answer)),
-            (_, _) => Some(Class::new(SegmentKind::WindowUpdate).answering(answer)),
+            (_, _) if self.sender.last_ack == Some(self.segment.ack) => {
+                Some(Class::new(SegmentKind::WindowUpdate).answering(answer))
+            }
+            // The window opened and the probe's octet was taken.
+            (_, _) => Some(Class::new(SegmentKind::Ack).answering(answer)),
         }
     }
 
