@@ -14,8 +14,11 @@ fn main() {
     if args.get(1).map(String::as_str) != Some("trace") {
         while let Some(r) = reader.next_record().unwrap() { an.push(&r); }
         let a = an.finish(|_| ());
-        let flows: Vec<_> = a.flows.iter().enumerate().map(|(i, f)| serde_json::json!({"id": i, "wireshark_stream": f.stream})).collect();
-        println!("{}", serde_json::json!({"flows": flows}));
+        let table = idlegap::timeouts::Table::built_in().unwrap();
+        let built = idlegap::report::build::build(vec![idlegap::report::build::Timeline { analysis: a, files: vec![(0, reader.into_info())] }], &table);
+        use idlegap::report::model::Flows;
+        let flows: Vec<_> = (0..built.report.flows_total).filter_map(|i| built.flow(i)).collect();
+        println!("{}", serde_json::json!({"summary": built.report.summary, "captures": built.report.captures, "flows": flows, "services": built.report.services, "findings": built.report.findings}));
         return;
     }
     while let Some(r) = reader.next_record().unwrap() {

@@ -81,8 +81,8 @@ fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
         return after_own_fin(flow, reset);
     }
     match (gap, reset.trigger.is_none()) {
-        (Some(gap), true) => spontaneous(flow, gap, who),
-        (Some(gap), false) => provoked(flow, gap, reset, who),
+        (Some(gap), true) => spontaneous(flow, &gap, who),
+        (Some(gap), false) => provoked(flow, &gap, reset, who),
         (None, _) => without_gap(reset, who),
     }
 }
@@ -102,7 +102,7 @@ fn gave_up(flow: &Flow, reset: &Reset, who: &Attribution) -> Option<Verdict> {
         let confidence = if run >= PROBES_THAT_TELL { Confidence::Certain } else { Confidence::Likely };
         let gap = fatal_gap(flow, reset.mark.time);
         let verdict = Verdict::new(VerdictId::KeepaliveExhausted, confidence).because(Reason::ProbesUnanswered(run));
-        let verdict = verdict.of_gap(Clock::Packet, gap);
+        let verdict = verdict.of_gap(Clock::Packet, gap.as_ref());
         return Some(Verdict { half_open: Some(reset.direction.reverse()), ..verdict });
     }
     let retransmitted = sender.counters.retransmissions > sender.counters.spurious;
@@ -174,7 +174,8 @@ fn without_gap(reset: &Reset, who: &Attribution) -> Verdict {
 fn one_sided(flow: &Flow) -> Option<Verdict> {
     let unseen = Direction::BOTH.into_iter().find(|direction| flow.end(*direction).last.is_none())?;
     let seen = flow.end(unseen.reverse());
-    let asked = seen.counters.retransmissions > 0 || flow.probes(unseen.reverse()).is_some();
+    let run = flow.probes(unseen.reverse()).map_or(0, |probes| probes.keepalive.run);
+    let asked = seen.counters.retransmissions > 0 || run >= PROBES_THAT_TELL;
     let id = if asked { VerdictId::Inconclusive } else { VerdictId::Open };
     Some(Verdict::new(id, Confidence::Possible).because(Reason::OneSided).at(flow.last.frame))
 }
@@ -189,7 +190,7 @@ fn unanswered(flow: &Flow, end: Timestamp) -> Option<Verdict> {
         if run >= PROBES_THAT_TELL && !flow.end(direction).in_flight() {
             let verdict = Verdict::new(VerdictId::KeepaliveExhausted, Confidence::Likely);
             let gap = fatal_gap(flow, end);
-            let verdict = verdict.because(Reason::ProbesUnanswered(run)).of_gap(Clock::Packet, gap).at(flow.last.frame);
+            let verdict = verdict.because(Reason::ProbesUnanswered(run)).of_gap(Clock::Packet, gap.as_ref()).at(flow.last.frame);
             return Some(Verdict { half_open: Some(direction.reverse()), ..verdict });
         }
         let sender = flow.end(direction);
@@ -262,9 +263,11 @@ fn open(flow: &Flow) -> Verdict {
     Verdict::new(VerdictId::Open, Confidence::Certain).at(flow.last.frame)
 }
 
-/// The last silence of any packet that the flow did not survive, begun before `until`.
-fn fatal_gap(flow: &Flow, until: Timestamp) -> Option<&Gap> {
-    flow.packet_gaps()?.died().filter(|gap| gap.start.time <= until && gap.outcome == Outcome::Died)
+/// The last silence of any packet that the flow did not survive and that had ended by `until`.
+fn fatal_gap(flow: &Flow, until: Timestamp) -> Option<Gap> {
+    let ended = |gap: &Gap| gap.ended_by.is_some_and(|ender| ender.mark.time <= until);
+    let kept = flow.packet_gaps()?.kept();
+    kept.into_iter().rev().find(|gap| gap.outcome == Outcome::Died && ended(gap))
 }
 
 impl Flow {

@@ -302,6 +302,17 @@ pub struct Skip {
     pub offset: u32,
 }
 
+/// A TCP header that names a connection, but contradicts the lengths around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Source.
+    pub src: SocketAddr,
+    /// Destination.
+    pub dst: SocketAddr,
+    /// What is wrong with it.
+    pub skip: Skip,
+}
+
 /// What one frame held.
 #[derive(Clone, Copy, Debug)]
 pub enum Decoded<'a> {
@@ -311,6 +322,8 @@ pub enum Decoded<'a> {
     Fragment(Fragment),
     /// An ICMP error that quotes a TCP segment.
     Icmp(IcmpError),
+    /// A TCP header that cannot be a segment's: passed over, but it names a connection.
+    Damaged(Damaged),
     /// Nothing for this analysis.
     Skip(Skip),
 }
