@@ -297,9 +297,8 @@ fn settle_silent_peers(flows: &mut [Flow], relabels: &mut Vec<Relabel>) {
     if silent.is_empty() {
         return;
     }
-    let speaks = |flow: &Flow, direction: Direction, ip: IpAddr| {
-        flow.end(direction).last.is_some() && silent.contains(&ip)
-    };
+    let speaks =
+        |flow: &Flow, direction: Direction, ip: IpAddr| flow.end(direction).last.is_some() && silent.contains(&ip);
     let mut seen: HashSet<IpAddr> = HashSet::new();
     for flow in flows.iter() {
         let ends = [(Direction::FromInitiator, flow.client().ip), (Direction::FromResponder, flow.server().ip)];

@@ -152,9 +152,11 @@ impl View<'_> {
             let kind = if flags.has(Flags::ACK) { SegmentKind::SynAck } else { SegmentKind::Syn };
             let again = self.sender.isn == Some(self.segment.seq);
             let crossing = kind == SegmentKind::Syn && self.peer.isn.is_some() && self.peer.snd_una.is_none();
-            return Class::new(kind)
-                .note(if again { Notes::RETRANSMISSION } else { Notes::NONE })
-                .note(if crossing { Notes::SIMULTANEOUS_OPEN } else { Notes::NONE });
+            return Class::new(kind).note(if again { Notes::RETRANSMISSION } else { Notes::NONE }).note(if crossing {
+                Notes::SIMULTANEOUS_OPEN
+            } else {
+                Notes::NONE
+            });
         }
         let again = self.sender.fin_end.is_some_and(|end| !self.segment.end().after(end));
         let answer = self.answer_by_payload();
@@ -263,8 +265,8 @@ impl View<'_> {
             return self.first_of_direction();
         };
         // Without an ACK of its own a sender whose SYN is all we know is still in SYN-SENT, where nobody probes.
-        let below_next = self.segment.seq == nxt.minus(1)
-            && (self.sender.top != Some(Unit::Syn) || self.sender.last_ack.is_some());
+        let below_next =
+            self.segment.seq == nxt.minus(1) && (self.sender.top != Some(Unit::Syn) || self.sender.last_ack.is_some());
         if !below_next || self.sender_silence() < LEAST_RHYTHM {
             return None;
         }

@@ -65,7 +65,8 @@ impl Duplicates {
 
     fn identity(&self, flow: u32, direction: Direction, segment: &Segment<'_>) -> u64 {
         let mut hash = self.hasher.build_hasher();
-        (flow, direction, segment.seq, segment.ack, segment.flags.0, segment.payload_len, segment.ip_id).hash(&mut hash);
+        (flow, direction, segment.seq, segment.ack, segment.flags.0, segment.payload_len, segment.ip_id)
+            .hash(&mut hash);
         if segment.ip_id.unwrap_or(0) == 0 {
             (segment.window, segment.options_hash).hash(&mut hash);
         } else {

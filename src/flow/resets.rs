@@ -118,7 +118,13 @@ pub(crate) fn observe(flow: &Flow, direction: Direction, segment: &Segment<'_>, 
 }
 
 /// Takes a later segment of the flow into account: life after the RST.
-pub(crate) fn observe_life(reset: &mut Reset, direction: Direction, kind: SegmentKind, time: Timestamp, rtt: Option<Span>) {
+pub(crate) fn observe_life(
+    reset: &mut Reset,
+    direction: Direction,
+    kind: SegmentKind,
+    time: Timestamp,
+    rtt: Option<Span>,
+) {
     if matches!(kind, SegmentKind::Rst | SegmentKind::DuplicateFrame) {
         return;
     }

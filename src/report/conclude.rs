@@ -136,7 +136,8 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
 /// What helps, in its first form: the time to set where keepalive helps, and where it cannot.
 fn advice(id: VerdictId, group: &Group) -> Vec<Advice> {
     let clock = group.first.gap.map(|(clock, _)| clock);
-    let answered = group.first.reasons.iter().any(|reason| matches!(reason, crate::verdict::Reason::KeepalivesAnswered(_)));
+    let answered =
+        group.first.reasons.iter().any(|reason| matches!(reason, crate::verdict::Reason::KeepalivesAnswered(_)));
     let keepalive_helps = matches!(id, VerdictId::IdleReset | VerdictId::IdleResetNext | VerdictId::IdleDrop);
     if id == VerdictId::IdleClose && clock == Some(Clock::Payload) {
         let text = if answered {
@@ -246,13 +247,14 @@ fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
 
 /// What was passed over in one file.
 pub(crate) fn skips(account: &FileAccount, several_files: bool) -> Vec<model::Skip> {
-    let skip = |((layer, reason), count): (&(crate::wire::Layer, &'static str), &crate::analyzer::SkipCount)| model::Skip {
-        layer: quality::layer(*layer).to_owned(),
-        reason: (*reason).to_owned(),
-        example: quality::skip(&count.example),
-        first_frame: build::frame(count.first, several_files),
-        count: count.count,
-    };
+    let skip =
+        |((layer, reason), count): (&(crate::wire::Layer, &'static str), &crate::analyzer::SkipCount)| model::Skip {
+            layer: quality::layer(*layer).to_owned(),
+            reason: (*reason).to_owned(),
+            example: quality::skip(&count.example),
+            first_frame: build::frame(count.first, several_files),
+            count: count.count,
+        };
     account.skips.iter().map(skip).collect()
 }
 

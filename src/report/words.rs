@@ -24,7 +24,9 @@ fn path_reason(reason: &Reason) -> Option<String> {
         }
         Reason::OtherHopLimit(seen, usual) => format!("its TTL is {seen}, that end's is {usual}"),
         Reason::SameHopLimit(seen) => format!("its TTL is {seen}, as that end's"),
-        Reason::BothDirections(apart) if apart.as_nanos() == 0 => "a RST went to both ends at the same moment".to_owned(),
+        Reason::BothDirections(apart) if apart.as_nanos() == 0 => {
+            "a RST went to both ends at the same moment".to_owned()
+        }
         Reason::BothDirections(apart) => format!("a RST went to both ends within {}", seconds(*apart)),
         Reason::Spontaneous(silence) => format!("nothing provoked it: {} of silence before", duration(*silence)),
         Reason::FullnatMark => {

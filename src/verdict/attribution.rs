@@ -140,9 +140,9 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
 
 /// RSTs out of silence, and in both directions.
 fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
-    let twin = flow.resets().find(|other| {
-        other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER
-    });
+    let twin = flow
+        .resets()
+        .find(|other| other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER);
     let spontaneous = reset.trigger.is_none() && reset.silence >= flow.gap_threshold();
     let twin_spontaneous = twin.is_some_and(|twin| twin.trigger.is_none());
     if let Some(twin) = twin.filter(|_| spontaneous || twin_spontaneous) {
@@ -202,8 +202,10 @@ fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {
 /// The RST that ended the flow and its attribution: the first that was obeyed, else the first.
 #[must_use]
 pub fn decisive(flow: &Flow) -> Option<(&Reset, Attribution)> {
-    let survived = |reset: &Reset| reset.receiver_lives && reset.sender_lives || reset.challenged && reset.receiver_lives;
-    let reset = flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
+    let survived =
+        |reset: &Reset| reset.receiver_lives && reset.sender_lives || reset.challenged && reset.receiver_lives;
+    let reset =
+        flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
     Some((reset, attribute(flow, reset)))
 }
 

@@ -107,7 +107,8 @@ fn gave_up(flow: &Flow, reset: &Reset, who: &Attribution) -> Option<Verdict> {
     }
     let retransmitted = sender.counters.retransmissions > sender.counters.spurious;
     let peer_silent = reset.trigger.is_none();
-    (sender.in_flight() && retransmitted && reset.has_ack && peer_silent).then(|| unanswered_data(flow, reset.direction))
+    (sender.in_flight() && retransmitted && reset.has_ack && peer_silent)
+        .then(|| unanswered_data(flow, reset.direction))
 }
 
 /// The sender had closed; data that came after its FIN met a RST.
@@ -227,8 +228,7 @@ fn stalled(flow: &Flow, direction: Direction) -> bool {
 fn zero_window(flow: &Flow, direction: Direction) -> Verdict {
     let probes = flow.end(direction).counters.zero_window_probes;
     let last = flow.probes(direction).and_then(|probes| probes.latest);
-    let verdict =
-        Verdict::new(VerdictId::ZeroWindowStall, Confidence::Certain).because(Reason::WindowClosed(probes));
+    let verdict = Verdict::new(VerdictId::ZeroWindowStall, Confidence::Certain).because(Reason::WindowClosed(probes));
     last.into_iter().fold(verdict, |verdict, probe| verdict.at(probe.mark.frame))
 }
 
@@ -237,7 +237,8 @@ fn closed(flow: &Flow) -> Option<Verdict> {
     if flow.fins() == 0 {
         return None;
     }
-    let first_is_server = match (flow.end(Direction::FromInitiator).fin_end, flow.end(Direction::FromResponder).fin_end) {
+    let first_is_server = match (flow.end(Direction::FromInitiator).fin_end, flow.end(Direction::FromResponder).fin_end)
+    {
         (None, Some(_)) => true,
         (Some(_), None) => false,
         _ => closing_gap(flow).is_some_and(|(_, direction)| direction == Direction::FromResponder),
@@ -254,7 +255,8 @@ fn closed(flow: &Flow) -> Option<Verdict> {
 /// The payload silence that a first FIN ended, and whose FIN it was.
 fn closing_gap(flow: &Flow) -> Option<(Gap, Direction)> {
     let gaps = flow.payload_gaps()?;
-    let by_fin = |gap: &Gap| gap.ended_by.filter(|ender| ender.kind == SegmentKind::Fin).map(|ender| (*gap, ender.direction));
+    let by_fin =
+        |gap: &Gap| gap.ended_by.filter(|ender| ender.kind == SegmentKind::Fin).map(|ender| (*gap, ender.direction));
     gaps.kept().iter().filter(|gap| !gap.half_closed).find_map(by_fin)
 }
 

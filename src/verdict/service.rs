@@ -119,9 +119,7 @@ impl Services {
     #[must_use]
     pub fn ranked(&self) -> Vec<(Socket, &Service)> {
         let mut all: Vec<_> = self.by_server.iter().map(|(server, service)| (*server, service)).collect();
-        all.sort_by_key(|(server, service)| {
-            (std::cmp::Reverse(service.packet.died + service.payload.died), *server)
-        });
+        all.sort_by_key(|(server, service)| (std::cmp::Reverse(service.packet.died + service.payload.died), *server));
         all
     }
 
@@ -164,7 +162,8 @@ impl Service {
 /// Whether a box that forgot the flow would look the same.
 fn is_ambiguous(verdict: &Verdict) -> bool {
     verdict.id == VerdictId::KeepaliveExhausted
-        || verdict.id == VerdictId::Inconclusive && verdict.reasons.contains(&Reason::AlsoFits(VerdictId::IdleResetNext))
+        || verdict.id == VerdictId::Inconclusive
+            && verdict.reasons.contains(&Reason::AlsoFits(VerdictId::IdleResetNext))
 }
 
 const fn manner(id: VerdictId) -> Option<Expiry> {

@@ -15,10 +15,12 @@ fn quality(id: &str, text: String, number: u64) -> Quality {
 pub(crate) fn file_quality(info: &CaptureInfo, account: &FileAccount) -> Vec<Quality> {
     let mut found = Vec::new();
     if let Some(cut) = &info.truncated {
-        let text = format!("The capture ends early, at frame {} (byte {}): {}.", cut.frame, count(cut.offset), cut.reason);
+        let text =
+            format!("The capture ends early, at frame {} (byte {}): {}.", cut.frame, count(cut.offset), cut.reason);
         found.push(Quality { id: "truncated".to_owned(), text, count: None });
     }
-    let drops = info.counters.system_drops.unwrap_or(0) + info.counters.interface_drops.unwrap_or(0) + info.lost_between;
+    let drops =
+        info.counters.system_drops.unwrap_or(0) + info.counters.interface_drops.unwrap_or(0) + info.lost_between;
     if drops > 0 {
         let text = format!("{} lost by the capturing machine: silence may be loss.", plural(drops, "packet"));
         found.push(quality("drops", text, drops));
@@ -43,7 +45,8 @@ pub(crate) fn file_quality(info: &CaptureInfo, account: &FileAccount) -> Vec<Qua
         found.push(quality("clock-steps", text, steps.count));
     }
     if info.untimed > 0 {
-        let text = format!("{} without a time of their own: gaps around them prove nothing.", plural(info.untimed, "record"));
+        let text =
+            format!("{} without a time of their own: gaps around them prove nothing.", plural(info.untimed, "record"));
         found.push(quality("untimed", text, info.untimed));
     }
     if account.duplicates > 0 {
@@ -70,7 +73,10 @@ pub(crate) fn timeline_quality(analysis: &Analysis) -> Vec<Quality> {
     note(
         "midstream",
         limits.midstream,
-        format!("{} began before the capture: who initiated is inferred, and window scales are unknown.", of_all(limits.midstream)),
+        format!(
+            "{} began before the capture: who initiated is inferred, and window scales are unknown.",
+            of_all(limits.midstream)
+        ),
     );
     note(
         "one-sided",
@@ -85,7 +91,11 @@ pub(crate) fn timeline_quality(analysis: &Analysis) -> Vec<Quality> {
         limits.incomplete,
         format!("{} have octets that the capture does not hold.", of_all(limits.incomplete)),
     );
-    note("replayed", limits.replayed, format!("{} occur twice in the capture (merged or replayed files).", of_all(limits.replayed)));
+    note(
+        "replayed",
+        limits.replayed,
+        format!("{} occur twice in the capture (merged or replayed files).", of_all(limits.replayed)),
+    );
     note(
         "behind-fullnat",
         limits.behind_fullnat,

@@ -18,10 +18,13 @@ pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, services: &[Ser
         let flows = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
         let of = flows.map_or(u64::from(gathered.flows), |service| service.flows);
         let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
-        let mut sentence = format!("{} of {}{to} {}", count(group.flows.total()), plural(of, "flow"), words::happened(*id));
+        let mut sentence =
+            format!("{} of {}{to} {}", count(group.flows.total()), plural(of, "flow"), words::happened(*id));
         sentence.push_str(&gaps(group));
         sentence.push_str(&evidence(group));
-        sentence.push_str(&survivors(server.and_then(|server| services.iter().find(|service| service.server == server.to_string()))));
+        sentence.push_str(&survivors(
+            server.and_then(|server| services.iter().find(|service| service.server == server.to_string())),
+        ));
         sentence.push_str(&looks_like(timelines, *server, table));
         sentence.push('.');
         return Summary { sentence, next_step: next_step(group) };
@@ -75,7 +78,8 @@ fn looks_like(timelines: &[Judged], server: Option<crate::flow::Socket>, table: 
 
 fn next_step(group: &Group) -> Option<String> {
     (group.first.confidence == Confidence::Possible).then(|| {
-        "Capture at both ends of the path at once, headers are enough: tcpdump -i any -s 128 -w proof.pcap tcp".to_owned()
+        "Capture at both ends of the path at once, headers are enough: tcpdump -i any -s 128 -w proof.pcap tcp"
+            .to_owned()
     })
 }
 
@@ -88,9 +92,13 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
         .max();
     if gathered.flows == 0 {
         let sentence = "This capture holds no TCP segment, so nothing can be said about idle connections.".to_owned();
-        return Summary { sentence, next_step: Some("Check the filter and the interface: tcpdump -i any -s 128 -w capture.pcap tcp".to_owned()) };
+        return Summary {
+            sentence,
+            next_step: Some("Check the filter and the interface: tcpdump -i any -s 128 -w capture.pcap tcp".to_owned()),
+        };
     }
-    let mut sentence = format!("None of {} died of silence in {}", plural(u64::from(gathered.flows), "flow"), duration(span));
+    let mut sentence =
+        format!("None of {} died of silence in {}", plural(u64::from(gathered.flows), "flow"), duration(span));
     if let Some(survived) = survived {
         sentence.push_str(&format!("; the longest silence that survived was {}", duration(survived)));
     }
@@ -98,7 +106,8 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
     let mut next_step = None;
     if inconclusive > 0 {
         sentence.push_str(&format!("; {} could not be decided", count(inconclusive)));
-        next_step = Some("Capture at both ends of the path at once: tcpdump -i any -s 128 -w proof.pcap tcp".to_owned());
+        next_step =
+            Some("Capture at both ends of the path at once: tcpdump -i any -s 128 -w proof.pcap tcp".to_owned());
     }
     for id in [VerdictId::KeepaliveExhausted, VerdictId::RetransmissionExhausted, VerdictId::ZeroWindowStall] {
         if let Some(number) = gathered.counts.get(&id) {
