@@ -31,7 +31,7 @@ needs_for_build() {
     links_libpcap || missing+=(libpcap-dev)
 }
 
-# The tests hold idlegap against tshark and tcpdump, and read what the common compressors write.
+# The tests hold idlegap against tshark, read what the common compressors write, and run the examples of the README.
 needs_for_tests() {
     needs_for_build
     needs tshark tshark
@@ -41,6 +41,7 @@ needs_for_tests() {
     needs zstd zstd
     needs lz4 lz4
     needs xz xz-utils
+    needs jq jq
 }
 
 install() {
