@@ -47,6 +47,11 @@ pub fn parse() -> Run {
 const ABOUT: &str = "Says which TCP connections in a packet capture died of silence, whose timer killed them, and what to \
                      change";
 
+const USAGE: &str = "idlegap [OPTIONS] FILE...
+       idlegap [OPTIONS] -r FILE [BPF...]
+       idlegap trace [OPTIONS] FILE...
+       idlegap timeouts [OPTIONS] [QUERY|ID]...";
+
 const EXAMPLES: &str = "\
 Examples:
   idlegap incident.pcap                          what died of silence, and why
@@ -64,6 +69,9 @@ Exit codes:
   0  it ran
   1  a verdict named by --fail-on was found
   2  usage error, or something that cannot be read or written";
+
+const TRACE_USAGE: &str = "idlegap trace [OPTIONS] FILE...
+       idlegap trace [OPTIONS] -r FILE [BPF...]";
 
 const TRACE_EXAMPLES: &str = "\
 Examples:
@@ -83,7 +91,7 @@ Examples:
 
 #[derive(Debug, Parser)]
 #[command(name = "idlegap", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 100)]
-#[command(disable_help_subcommand = true, subcommand_help_heading = "Commands", subcommand_value_name = "COMMAND")]
+#[command(override_usage = USAGE, disable_help_subcommand = true, subcommand_help_heading = "Commands", subcommand_value_name = "COMMAND")]
 struct Typed {
     #[command(flatten)]
     source: SourceArgs,
@@ -102,7 +110,7 @@ struct Typed {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print one line per segment with its classification
-    #[command(after_help = TRACE_EXAMPLES)]
+    #[command(after_help = TRACE_EXAMPLES, override_usage = TRACE_USAGE)]
     Trace(TraceArgs),
     /// List, search and explain the table of known timeouts
     #[command(after_help = TIMEOUTS_EXAMPLES)]
@@ -333,3 +341,6 @@ fn help() -> clap::Error {
     let help = command.render_help();
     command.error(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, help)
 }
+
+#[cfg(test)]
+mod tests;

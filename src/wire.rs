@@ -16,8 +16,8 @@ mod tunnel;
 mod wireless;
 
 pub use segment::{
-    Damaged, Decoded, Flags, Fragment, FragmentInfo, IcmpError, IcmpKind, Layer, LinkInfo, Options, Segment, Skip, SkipReason,
-    Tunnel,
+    Damaged, Decoded, Flags, Fragment, FragmentInfo, IcmpError, IcmpKind, Layer, LinkInfo, Options, Segment, Skip,
+    SkipReason, Tunnel,
 };
 
 use crate::capture::LinkType;

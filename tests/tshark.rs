@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use idlegap::script::{Script, to_pcap};
 use std::sync::Mutex;
 use std::thread;
 
@@ -99,6 +101,22 @@ fn captures() -> Vec<(String, PathBuf)> {
         fs::write(&path, packets::pcap(scene.link_type, &scene.frames)).unwrap();
         captures.push((scene.name.to_owned(), path));
     }
+    captures.extend(scripted(&folder));
+    captures
+}
+
+/// The capture of every packet script.
+fn scripted(folder: &Path) -> Vec<(String, PathBuf)> {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scripts");
+    let write = |entry: fs::DirEntry| {
+        let name = entry.path().file_stem().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+        let script = Script::parse(&fs::read_to_string(entry.path()).unwrap()).unwrap();
+        let path = folder.join(format!("script-{name}.pcap"));
+        fs::write(&path, to_pcap(&script)).unwrap();
+        (name, path)
+    };
+    let mut captures: Vec<_> = fs::read_dir(scripts).unwrap().map(|entry| write(entry.unwrap())).collect();
+    captures.sort();
     captures
 }
 

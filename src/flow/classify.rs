@@ -324,7 +324,7 @@ impl View<'_> {
 
     fn repeated_payload(&self) -> Class {
         let (segment, sender) = (self.segment, self.sender);
-        let reordering = self.flow.rtt().map_or(REORDERING, |rtt| rtt.max(REORDERING));
+        let reordering = self.flow.rtt().unwrap_or(REORDERING);
         let fills = sender.hole.is_some_and(|hole| {
             !segment.seq.before(hole.start)
                 && !segment.end().after(hole.end)

@@ -147,7 +147,7 @@ fn capture(file: &str, packets: u64) -> Capture {
         packets,
         tcp_segments: packets.saturating_sub(1200),
         first_time: (packets > 0).then(|| "2026-11-22T17:29:00.000000000Z".to_owned()),
-        last_time: (packets > 0).then(|| "2026-11-22T17:59:00.500000000Z".to_owned()),
+        last_time: (packets > 0).then(|| "2026-11-22T17:59:00.000000000Z".to_owned()),
         timeline: 0,
         skips: Vec::new(),
         truncated: packets > 0,

@@ -65,7 +65,8 @@ fn findings(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> 
     if report.findings.is_empty() {
         return Ok(());
     }
-    page.heading("What to change")?;
+    let is_advised = report.findings.iter().any(|finding| !finding.advice.is_empty());
+    page.heading(if is_advised { "What happened, and what to change" } else { "What happened" })?;
     let mut given = Vec::new();
     for finding in &report.findings {
         page.paragraph(&format!("[{}] ", finding.severity), &escaped(&finding.title))?;
@@ -119,12 +120,12 @@ fn bracket(service: &Service) -> String {
     let clock = if service.clock == "payload" { "without payload" } else { "without packets" };
     let length = |secs: f64| units::duration(Span::from_secs_f64(secs));
     let died = |least: f64| match service.died_max_s {
-        Some(most) if length(most) != length(least) => format!("{} to {} died", length(least), length(most)),
-        _ => format!("{} died", length(least)),
+        Some(most) if length(most) != length(least) => format!("{} to {}", length(least), length(most)),
+        _ => length(least),
     };
     match (service.survived_max_s, service.died_min_s) {
-        (Some(survived), Some(least)) => format!("{} {clock} survived, {}", length(survived), died(least)),
-        (None, Some(least)) => format!("{} {clock}, and no gap survived that would bound it from below", died(least)),
+        (Some(survived), Some(least)) => format!("{} {clock} survived, {} did not", length(survived), died(least)),
+        (None, Some(least)) => format!("{} {clock} did not survive; no shorter gap was seen that did", died(least)),
         (Some(survived), None) => format!("{} {clock} survived", length(survived)),
         (None, None) => "no gap to measure".to_owned(),
     }

@@ -87,6 +87,9 @@ fn course_reason(reason: &Reason) -> String {
             format!("{} flows of this service died so, and none survived more than {}", died, duration(*survived))
         }
         Reason::LikeOthers(died, None) => format!("{died} flows of this service died so"),
+        Reason::OneAge(died, age) => {
+            format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
+        }
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),

@@ -117,7 +117,9 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
         None => {}
         // A box beside the host has the host's hop limit, and boxes start from 64 too: equality clears no RST that
         // nothing provoked.
-        Some(0) if reset.trigger.is_none() && !reset.has_ack => scales.for_endpoint(0, Reason::SameHopLimit(reset.hop_limit)),
+        Some(0) if reset.trigger.is_none() && !reset.has_ack => {
+            scales.for_endpoint(0, Reason::SameHopLimit(reset.hop_limit))
+        }
         Some(0) => scales.for_endpoint(2, Reason::SameHopLimit(reset.hop_limit)),
         Some(distance) => {
             let nearest = nearest_hop_limit(baseline.hop_limits, reset.hop_limit);

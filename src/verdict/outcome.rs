@@ -191,7 +191,8 @@ fn unanswered(flow: &Flow, end: Timestamp) -> Option<Verdict> {
         if run >= PROBES_THAT_TELL && !flow.end(direction).in_flight() {
             let verdict = Verdict::new(VerdictId::KeepaliveExhausted, Confidence::Likely);
             let gap = fatal_gap(flow, end);
-            let verdict = verdict.because(Reason::ProbesUnanswered(run)).of_gap(Clock::Packet, gap.as_ref()).at(flow.last.frame);
+            let verdict =
+                verdict.because(Reason::ProbesUnanswered(run)).of_gap(Clock::Packet, gap.as_ref()).at(flow.last.frame);
             return Some(Verdict { half_open: Some(direction.reverse()), ..verdict });
         }
         let sender = flow.end(direction);

@@ -34,8 +34,48 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
     Divergence {
         name: "damaged-header",
         reason: "a TCP header that is cut or contradicts itself is skipped and counted, though it takes its stream number",
-        fixture: "cut-at-16",
+        fixture: "data-offset-4",
         covers: |it| it.aspect == Aspect::Frame && DAMAGED.contains(&it.capture.as_str()) && it.ours.is_none(),
+    },
+    Divergence {
+        name: "damaged-header-number",
+        reason: "a header that contradicts itself has no initial number to compare a later SYN with; tshark takes one from it",
+        fixture: "data-offset-4",
+        covers: |it| it.aspect == Aspect::Stream && DAMAGED.contains(&it.capture.as_str()),
+    },
+    Divergence {
+        name: "reset-without-ack",
+        reason: "RFC 9293 3.1: the acknowledgment field counts only under the ACK flag; tshark takes that of a FULLNAT director's RST \
+                 for an acknowledgment of what comes next",
+        fixture: "lvs-reset-ignored-client",
+        covers: |it| {
+            let spurious = [Label::Retransmission, Label::SpuriousRetransmission];
+            it.capture.starts_with("lvs-") && (it.is("data", &spurious) || it.is("retransmission", &spurious))
+        },
+    },
+    Divergence {
+        name: "fast-open-data-refused",
+        reason: "RFC 7413 4.2.2: payload of a SYN or SYN-ACK that was not acknowledged is sent for the first time again",
+        fixture: "fast-open-answer-data-refused",
+        covers: |it| it.capture.starts_with("fast-open") && it.is("data", &[Label::Retransmission]),
+    },
+    Divergence {
+        name: "reset-above-next",
+        reason: "a RST takes no sequence space (RFC 9293 3.10.7): one that was challenged moves nothing; tshark moves the next number",
+        fixture: "reset-challenged-and-survived",
+        covers: |it| it.capture == "reset-challenged-and-survived" && it.is("data", &[Label::Retransmission]),
+    },
+    Divergence {
+        name: "replayed",
+        reason: "the same SYN again while time runs backwards begins a new generation; tshark goes on in the stream",
+        fixture: "replayed-capture",
+        covers: |it| it.capture == "replayed-capture" && it.is("data", &[Label::Retransmission]),
+    },
+    Divergence {
+        name: "window-closed",
+        reason: "semantics rule 14: a window that closes is a changed window; tshark calls window updates only those that leave it open",
+        fixture: "zero-window-probe-once",
+        covers: |it| it.is("window-update", &[]),
     },
     Divergence {
         name: "fragment-length",
@@ -84,12 +124,6 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
         reason: "semantics rule 3 goes by what the far end acknowledged; tshark counts from the first segment it saw",
         fixture: "zero-window-probes-only",
         covers: |it| it.one_of("zero-window-probe", &[&[], &[Label::DuplicateAck]]),
-    },
-    Divergence {
-        name: "window-opened",
-        reason: "the answer that takes the octet of a zero-window probe and opens the window; tshark wants the acknowledgment unchanged",
-        fixture: "zero-window-byte-accepted",
-        covers: |it| it.is("window-update", &[]),
     },
     Divergence {
         name: "ack-behind-own-fin",

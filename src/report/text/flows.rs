@@ -9,16 +9,17 @@ use super::TextOptions;
 use super::cells::{Cells, longest_gap_s, telling_gap};
 use super::page::{Page, wrap};
 use crate::report::Listed;
+use crate::report::conclude::frame_filter;
 use crate::report::escape::escaped;
-use crate::report::model::{Flow, Flows, Frame, Report};
+use crate::report::model::{Flow, Flows, Report};
 use crate::report::units;
 
 /// From this width on every cell has a column of its own.
 const WIDE: u16 = 120;
 /// Known timeouts named for one gap.
 const KNOWN: usize = 4;
-/// Blanks between columns.
-const PADDING: u16 = 2;
+/// A blank behind each column; the table puts another one between columns.
+const PADDING: u16 = 1;
 
 pub(super) fn render(
     report: &Report,
@@ -35,7 +36,7 @@ pub(super) fn render(
     if !shown.is_empty() {
         grid(&shown, options, page)?;
         known_timeouts(&shown, page)?;
-        hints(&shown, page)?;
+        hints(&shown, report, page)?;
     }
     remark(hidden, options, page)
 }
@@ -124,12 +125,11 @@ fn wide(cells: &Cells) -> Vec<Vec<String>> {
 
 fn narrow(cells: &Cells) -> Vec<Vec<String>> {
     let mut silence = cells.silence.clone();
-    silence.push("keepalive:".to_owned());
-    silence.extend(cells.keepalive.iter().cloned());
+    silence.extend(cells.keepalive.iter().map(|line| format!("keepalive: {line}")));
     let mut ended = cells.ended.clone();
-    let (frames, streams) = cells.frames.split_first().map_or(("-", &[][..]), |(first, rest)| (first.as_str(), rest));
-    ended.push(format!("frames {frames}"));
-    ended.extend(streams.iter().cloned());
+    let mut frames = cells.frames.iter();
+    ended.extend(frames.next().map(|first| format!("frames {first}")));
+    ended.extend(frames.cloned());
     vec![vec![cells.flow.clone()], cells.ends.clone(), cells.verdict.clone(), silence, ended]
 }
 
@@ -147,7 +147,8 @@ fn column_widths(header: &[&str], rows: &[Vec<Vec<String>>], page_width: u16) ->
         let cells = rows.iter().filter_map(|row| row.get(column)).flatten().map(|line| line.chars().count());
         u16::try_from(head.chain(cells).max().unwrap_or_default()).unwrap_or(u16::MAX)
     };
-    let usable = page_width.saturating_sub(PADDING * u16::try_from(columns.saturating_sub(1)).unwrap_or_default());
+    let usable =
+        page_width.saturating_sub((PADDING + 1) * u16::try_from(columns.saturating_sub(1)).unwrap_or_default());
     // An IPv6 address with its port may take two thirds of what is not prose, and no more.
     let cap = usable / 3;
     let mut widths: Vec<u16> = (0..FIXED).map(|column| longest(column).min(cap)).collect();
@@ -180,7 +181,8 @@ fn known_timeouts(flows: &[Flow], page: &mut Page<'_, impl Write>) -> io::Result
         }
         by_ids.entry(ids).or_default().push(flow.id);
     }
-    for (ids, flows) in by_ids {
+    for (ids, mut flows) in by_ids {
+        flows.sort_unstable();
         let (noun, verb) = if flows.len() == 1 { ("Flow", "looks") } else { ("Flows", "look") };
         let numbers: Vec<_> = flows.iter().map(u32::to_string).collect();
         page.paragraph("", &format!("{noun} {} {verb} like: {ids}", numbers.join(", ")))?;
@@ -189,17 +191,23 @@ fn known_timeouts(flows: &[Flow], page: &mut Page<'_, impl Write>) -> io::Result
 }
 
 /// How to see more of the first flow.
-fn hints(flows: &[Flow], page: &mut Page<'_, impl Write>) -> io::Result<()> {
+fn hints(flows: &[Flow], report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     let Some(flow) = flows.first() else { return Ok(()) };
-    let numbers = flow.verdict.frames.iter().filter_map(|frame| match frame {
-        Frame::Only(number) => Some(number.to_string()),
-        Frame::InFile { .. } => None,
-    });
-    let numbers: Vec<_> = numbers.collect();
-    if !numbers.is_empty() {
-        page.paragraph("In Wireshark: ", &format!("frame.number in {{{}}}", numbers.join(", ")))?;
+    if let Some(filter) = frame_filter(&flow.verdict.frames) {
+        page.paragraph("In Wireshark: ", &filter)?;
     }
-    page.paragraph("Segment by segment: ", &format!("idlegap trace --flow {} FILE", flow.id))
+    let files = match report.captures.as_slice() {
+        [capture] if is_plain_word(&capture.file) => capture.file.as_str(),
+        [_] => "FILE",
+        _ => "FILE...",
+    };
+    page.paragraph("Segment by segment: ", &format!("idlegap trace --flow {} {files}", flow.id))
+}
+
+/// Whether a shell takes the name as it stands.
+fn is_plain_word(name: &str) -> bool {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+:,@%".contains(char);
+    !name.is_empty() && name != "-" && !name.starts_with('-') && name.chars().all(is_plain)
 }
 
 fn remark(hidden: Hidden, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {

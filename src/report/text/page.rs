@@ -109,11 +109,15 @@ fn next_colored(text: &str) -> Option<(&str, &'static str, Style, &str)> {
     Some((before, word, style, rest.strip_prefix(word)?))
 }
 
-/// Breaks text at its spaces into lines of at most `width` characters; longer words stay whole.
+/// Breaks text at its spaces into lines of at most `width` characters. Longer words stay whole, and so does a number with
+/// its unit: `90.0 s`.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut used = 0;
-    for word in text.split_ascii_whitespace() {
+    let mut rest = text.trim_ascii();
+    while !rest.is_empty() {
+        let (word, after) = rest.split_at_checked(word_len(rest)).unwrap_or((rest, ""));
+        rest = after.trim_ascii_start();
         let len = word.chars().count();
         match lines.last_mut() {
             Some(line) if used + 1 + len <= width => {
@@ -128,6 +132,17 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Bytes of the first word, with the unit behind it if it is a number of seconds.
+fn word_len(text: &str) -> usize {
+    let len = |text: &str| text.find(|char: char| char.is_ascii_whitespace()).unwrap_or(text.len());
+    let first = len(text);
+    let (word, rest) = text.split_at_checked(first).unwrap_or((text, ""));
+    let unit = rest.strip_prefix(' ').unwrap_or_default();
+    let unit = unit.get(..len(unit)).unwrap_or_default();
+    let is_seconds = unit.strip_prefix('s').is_some_and(|end| !end.starts_with(char::is_alphanumeric));
+    if is_seconds && word.ends_with(|char: char| char.is_ascii_digit()) { first + 1 + unit.len() } else { first }
 }
 
 #[cfg(test)]
@@ -146,6 +161,8 @@ mod tests {
         assert_eq!(text, "  nginx: turn\n    keepalive on and\n    reload\n");
         let text = page(false, |page| page.paragraph("  ", "one two three four five"));
         assert_eq!(text, "  one two three four\n  five\n");
+        assert_eq!(wrap("silent for 90.0 s, then", 13), ["silent for", "90.0 s, then"]);
+        assert_eq!(wrap("  2 seconds\n of it ", 3), ["2", "seconds", "of", "it"]);
         assert_eq!(wrap("a-word-longer-than-the-line b", 5), ["a-word-longer-than-the-line", "b"]);
     }
 

@@ -52,7 +52,7 @@ fn the_killed_flow_is_told_in_full_at_every_width() {
         ] {
             assert!(text.contains(part), "{width}: no {part:?} in\n{text}");
         }
-        assert!(words.contains("survived, 90.0 s died"), "{text}");
+        assert!(words.contains("survived, 90.0 s did not"), "{text}");
         assert!(text.contains("      listen 80 so_keepalive=45s:15s:3;\n"), "{text}");
         assert!(!text.contains("10.0.0.1:40001"), "a graceful flow is listed:\n{text}");
     }
