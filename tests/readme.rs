@@ -5,7 +5,7 @@
 //! lines behind it are what it prints, byte for byte; a line `...` stands for any lines left out. Commands that cannot be
 //! run everywhere (root, network, files of the reader) stand in blocks fenced with `sh`.
 //!
-//! `UPDATE_DOCS=1 cargo test --test readme` writes what is printed into the documents, except where lines in the middle
+//! `UPDATE=1 cargo test --test readme` writes what is printed into the documents, except where lines in the middle
 //! are left out.
 #![cfg(unix)]
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
@@ -29,7 +29,7 @@ struct Example {
 
 #[test]
 fn every_console_block_prints_what_it_shows() {
-    let update = std::env::var_os("UPDATE_DOCS").is_some();
+    let update = std::env::var_os("UPDATE").is_some();
     let mut faults = String::new();
     let mut run = 0;
     for document in documents() {
