@@ -273,7 +273,7 @@ fn printed_by(command: &str) -> String {
         .args(["-c", &format!("{{ {command}\n}} 2>&1")])
         .current_dir(root())
         .env_clear()
-        .envs([("PATH", path.as_str()), ("TZ", "UTC"), ("LC_ALL", "C.UTF-8"), ("HOME", env!("CARGO_TARGET_TMPDIR"))])
+        .envs([("PATH", path.as_str()), ("TZ", "UTC"), ("LC_ALL", "C.UTF-8"), ("HOME", "/nonexistent")])
         .output()
         .unwrap();
     String::from_utf8(output.stdout).unwrap()
