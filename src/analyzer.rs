@@ -4,7 +4,7 @@
 //! and a live run over the same packets see the same thing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::capture::Record;
 use crate::flow::classify::{Class, classify};
@@ -13,8 +13,12 @@ use crate::flow::fragments::{Completed, Fragments};
 use crate::flow::table::{FlowTable, Place};
 use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Socket};
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded, IcmpError, Layer, Segment, Skip, SkipReason};
+use crate::wire::{self, Decoded, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
 
+/// ICMP redirect (RFC 792): Wireshark reads no more of its quote than the ports.
+const REDIRECT: u8 = 5;
+/// Octets of a TCP header that Wireshark needs to show a stream: up to the window.
+const QUOTED_HEADER: u32 = 16;
 /// Tuples quoted by ICMP errors that are remembered for numbering.
 const QUOTED_CAPACITY: usize = 1 << 16;
 
@@ -160,6 +164,12 @@ impl Analyzer {
                 self.push_icmp(&error, mark);
                 Seen::Icmp(error)
             }
+            Decoded::Damaged(damaged) => {
+                // Wireshark shows a stream for it, which later segments of the connection share.
+                self.reserve_stream(damaged.src, damaged.dst);
+                self.count_skip(damaged.skip, mark.frame);
+                Seen::Skip(damaged.skip)
+            }
             Decoded::Skip(skip) => {
                 self.count_skip(skip, mark.frame);
                 Seen::Skip(skip)
@@ -218,7 +228,9 @@ impl Analyzer {
                 class.notes |= Notes::PORT_REUSE;
             }
             flow.apply(direction, &segment, mark, class, &mut self.relabels);
-            if self.options.number_streams && segment.fragment.is_none() {
+            // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
+            let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
+            if self.options.number_streams && dissected {
                 self.streams.number(flow, place.stream, place.is_reuse);
             }
         }
@@ -238,7 +250,7 @@ impl Analyzer {
             return;
         };
         flow.extend(head.direction, head.payload_seq, head.payload_len, payload_len, mark);
-        if self.options.number_streams {
+        if self.options.number_streams && !head.is_cut {
             self.streams.number(flow, None, false);
         }
     }
@@ -250,7 +262,18 @@ impl Analyzer {
             && let Some(flow) = self.table.flow_mut(index)
         {
             flow.icmp(IcmpEvent { mark, about: direction, from: error.from, kind: error.kind });
-        } else if self.options.number_streams {
+        }
+        let is_redirect = matches!(error.kind, IcmpKind::Other(REDIRECT, _)) && error.src.is_ipv4();
+        if error.quoted_len >= QUOTED_HEADER && !is_redirect {
+            self.reserve_stream(error.src, error.dst);
+        }
+    }
+
+    /// A connection was named outside a segment: it takes a stream number if it has none.
+    fn reserve_stream(&mut self, src: SocketAddr, dst: SocketAddr) {
+        let (src, dst) = (Socket::new(src.ip(), src.port()), Socket::new(dst.ip(), dst.port()));
+        let known = self.table.find(src, dst).and_then(|(index, _)| self.table.flow(index));
+        if self.options.number_streams && known.is_none_or(|flow| flow.stream.is_none()) {
             self.streams.reserve(FlowKey::new(src, dst).0);
         }
     }
@@ -274,9 +297,8 @@ fn settle_silent_peers(flows: &mut [Flow], relabels: &mut Vec<Relabel>) {
     if silent.is_empty() {
         return;
     }
-    let speaks = |flow: &Flow, direction: Direction, ip: IpAddr| {
-        flow.end(direction).last.is_some() && silent.contains(&ip)
-    };
+    let speaks =
+        |flow: &Flow, direction: Direction, ip: IpAddr| flow.end(direction).last.is_some() && silent.contains(&ip);
     let mut seen: HashSet<IpAddr> = HashSet::new();
     for flow in flows.iter() {
         let ends = [(Direction::FromInitiator, flow.client().ip), (Direction::FromResponder, flow.server().ip)];

@@ -1,3 +1,76 @@
 //! The subcommands: each a short story told with the floors below.
 
+pub mod analyze;
+pub mod console;
+pub mod output;
+pub mod progress;
+pub mod read;
 pub mod timeouts;
+pub mod trace;
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::capture;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It ran.
+    Ran,
+    /// A verdict that `--fail-on` names was reached.
+    Matched,
+    /// Something that the user named could not be read; the rest was.
+    Failed,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Ran => Self::SUCCESS,
+            Status::Matched => Self::from(1),
+            Status::Failed => Self::from(2),
+        }
+    }
+}
+
+/// What stops a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A capture, or the filter on it.
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
+    /// The table of timeouts.
+    #[error(transparent)]
+    Timeouts(#[from] timeouts::LoadError),
+    /// The report cannot be written.
+    #[error("cannot write {name}: {source}")]
+    Write {
+        /// Where it was to go.
+        name: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The report would replace what it is made from.
+    #[error("{name} is one of the captures: write the report to another file")]
+    OverInput {
+        /// The file.
+        name: String,
+    },
+    /// A flow that is not there was asked for.
+    #[error("there is no flow {flow}: {known}")]
+    NoFlow {
+        /// What was asked for.
+        flow: u32,
+        /// What there is.
+        known: String,
+    },
+}
+
+impl Error {
+    /// Whether the reader of the output has gone away, which is no failure.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

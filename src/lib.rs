@@ -17,6 +17,7 @@
 
 pub mod analyzer;
 pub mod capture;
+pub mod cli;
 pub mod commands;
 pub mod flow;
 pub mod report;

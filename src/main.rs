@@ -1,28 +1,25 @@
 //! The `idlegap` command.
-use idlegap::analyzer::{Analyzer, Options, Seen};
-use idlegap::capture::{Input, Reader};
-use idlegap::report::trace::{Form, Row, Rows, write};
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let path = args.last().unwrap();
-    let mut reader = match Reader::open(&Input::Path(path.into())) { Ok(r) => r, Err(e) => { eprintln!("idlegap: {e}"); std::process::exit(2) } };
-    let mut an = Analyzer::new(Options::default());
-    let mut rows = Rows::default();
-    let out = std::io::stdout();
-    let mut out = std::io::BufWriter::new(out.lock());
-    let form = if args.iter().any(|a| a == "jsonl") { Form::JsonLines } else { Form::Text };
-    if args.get(1).map(String::as_str) != Some("trace") {
-        while let Some(r) = reader.next_record().unwrap() { an.push(&r); }
-        let a = an.finish(|_| ());
-        let flows: Vec<_> = a.flows.iter().enumerate().map(|(i, f)| serde_json::json!({"id": i, "wireshark_stream": f.stream})).collect();
-        println!("{}", serde_json::json!({"flows": flows}));
-        return;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use idlegap::cli::{self, Run};
+use idlegap::commands::{analyze, timeouts, trace};
+use idlegap::report::escape::escaped;
+
+fn main() -> ExitCode {
+    let outcome = match cli::parse() {
+        Run::Analyze(job) => analyze::run(&job),
+        Run::Trace(job) => trace::run(&job),
+        Run::Timeouts(job) => timeouts::run(&job),
+    };
+    match outcome {
+        Ok(status) => status.into(),
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is gone there is nobody to tell.
+            drop(writeln!(io::stderr(), "idlegap: {}", escaped(&error.to_string())));
+            ExitCode::from(2)
+        }
     }
-    while let Some(r) = reader.next_record().unwrap() {
-        if let Seen::Segment(l) = an.push(&r) { rows.push(Row::new(&l)); }
-        for x in an.drain_relabels() { rows.relabel(&x); }
-        while let Some(row) = rows.pop_decided() { write(&mut out, form, &row, None, &idlegap::report::units::epoch(row.time())).unwrap(); }
-    }
-    an.finish(|x| rows.relabel(&x));
-    while let Some(row) = rows.pop() { write(&mut out, form, &row, None, &idlegap::report::units::epoch(row.time())).unwrap(); }
 }

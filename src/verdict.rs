@@ -233,6 +233,8 @@ pub enum Reason {
     AlsoFits(VerdictId),
     /// Other flows of the service died after like gaps while shorter ones survived: deaths, longest survived.
     LikeOthers(u64, Option<Span>),
+    /// This many flows of the service died at this age, with unlike silences before.
+    OneAge(u64, Span),
     /// The capture ends too soon after the last question.
     EndsTooSoon,
     /// The capture's clock ran backwards within the flow.

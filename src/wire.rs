@@ -16,8 +16,8 @@ mod tunnel;
 mod wireless;
 
 pub use segment::{
-    Decoded, Flags, Fragment, FragmentInfo, IcmpError, IcmpKind, Layer, LinkInfo, Options, Segment, Skip, SkipReason,
-    Tunnel,
+    Damaged, Decoded, Flags, Fragment, FragmentInfo, IcmpError, IcmpKind, Layer, LinkInfo, Options, Segment, Skip,
+    SkipReason, Tunnel,
 };
 
 use crate::capture::LinkType;
@@ -111,14 +111,17 @@ fn walk<'a>(mut header: Header, mut at: Cursor<'a>, outer: &mut Outer) -> Result
         (header, at) = match header {
             Header::Link(number) => link::link(number, at, outer)?,
             Header::Ethernet => link::ethernet(at, outer)?,
-            Header::EtherType(number) => link::ether_type(number, at)?,
+            Header::EtherType(number) => link::ether_type(number, at, outer)?,
             Header::Llc => link::llc(at)?,
             Header::Ppp => encapsulation::ppp(at)?,
             Header::Mpls => encapsulation::mpls(at)?,
             Header::Ieee80211 { padded } => wireless::ieee80211(at, padded, outer)?,
             Header::Ip => ip::any(at)?,
             Header::Payload(packet) => match packet.protocol {
-                ip::TCP => return tcp::segment(&packet, at, outer).map(Decoded::Segment),
+                ip::TCP => {
+                    let damaged = |skip| tcp::damaged(&packet, at, skip).map(Decoded::Damaged).ok_or(skip);
+                    return tcp::segment(&packet, at, outer).map(Decoded::Segment).or_else(damaged);
+                }
                 ip::ICMP | ip::ICMPV6 => return icmp::error(&packet, at).map(Decoded::Icmp),
                 _ => tunnel::payload(&packet, at, outer)?,
             },

@@ -4,6 +4,8 @@
 
 #[path = "scripts/judge.rs"]
 mod judge;
+#[path = "scripts/observe.rs"]
+mod observe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -59,6 +61,11 @@ fn judge_all(analyze: impl Fn(&Script, &[u8]) -> Observed) -> Result<(), String>
         }
     }
     if report.is_empty() { Ok(()) } else { Err(report) }
+}
+
+#[test]
+fn the_analysis_says_what_the_scripts_expect() {
+    judge_all(|_, capture| observe::observe(capture)).unwrap_or_else(|report| panic!("{report}"));
 }
 
 /// An analysis that says exactly what a script expects.

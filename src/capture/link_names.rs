@@ -66,3 +66,16 @@ const NAMES: [(u16, &str); 48] = [
     (276, "LINUX_SLL2"),
     (278, "OPENVIZSLA"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers() {
+        assert_eq!(LinkType(1).to_string(), "ETHERNET");
+        assert_eq!(LinkType(276).to_string(), "LINUX_SLL2");
+        assert_eq!(LinkType(9_999).to_string(), "link type 9999");
+        assert!(NAMES.is_sorted_by_key(|(number, _)| *number), "in order, so that a double would be seen");
+    }
+}

@@ -24,7 +24,7 @@ pub(super) fn describe(first: &[u8]) -> String {
 }
 
 /// Capture formats of others first, then what is often taken for a capture by mistake.
-const MAGICS: [(&[u8], &str); 32] = [
+const MAGICS: [(&[u8], &str); 33] = [
     (b"snoop\0\0\0", "a snoop capture (convert it with editcap)"),
     (b"GMBU", "a Microsoft Network Monitor capture (convert it with editcap)"),
     (b"RTSS", "a Microsoft Network Monitor 1 capture (convert it with editcap)"),
@@ -46,6 +46,7 @@ const MAGICS: [(&[u8], &str); 32] = [
     (b"\x28\xb5\x2f\xfd", "zstd data inside compressed data (decompress it once)"),
     (b"\x04\x22\x4d\x18", "lz4 data inside compressed data (decompress it once)"),
     (b"\xfd7zXZ\0", "xz data inside compressed data (decompress it once)"),
+    (b"\x1f\x9d", "data of the old compress program (decompress it first)"),
     (b"BZh", "bzip2 data (decompress it first)"),
     (b"PK\x03\x04", "a zip archive (unpack it first)"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive (unpack it first)"),

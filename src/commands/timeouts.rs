@@ -11,6 +11,8 @@ use comfy_table::Table as Grid;
 use serde::Serialize;
 
 use self::grid::{LEAST_WIDTH, constrain, duration, grid, product, stacked, write_grid};
+use super::output::Target;
+use super::{Error, Status};
 use crate::timeouts::{Entry, KeepaliveDefault, Refresh, Seconds, Table, TableError, Why, parse_duration, user_file};
 
 /// What was typed after `idlegap timeouts`.
@@ -35,6 +37,30 @@ pub enum Format {
     Text,
     /// One JSON object
     Json,
+}
+
+/// What `idlegap timeouts` is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// What was typed.
+    pub args: TimeoutsArgs,
+    /// Columns of text, at least 80.
+    pub width: u16,
+    /// Where the rows go.
+    pub target: Target,
+}
+
+/// Prints the rows that were asked for. To find none is an answer too.
+///
+/// # Errors
+/// If the table is not valid or the rows cannot be written.
+pub fn run(job: &Job) -> Result<Status, Error> {
+    let table = load(job.args.timeouts.as_deref())?;
+    let mut output = job.target.open(&[])?;
+    render(&table, &job.args.query.join(" "), job.args.format, job.width, &mut output)
+        .map_err(|error| output.error(error))?;
+    output.finish()?;
+    Ok(Status::Ran)
 }
 
 /// Why the table cannot be had.

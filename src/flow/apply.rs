@@ -328,6 +328,7 @@ impl Flow {
         let end = self.end_mut(direction);
         if segment.flags.has(Flags::FIN) {
             end.fin_end = Some(segment.end());
+            end.fin_time.get_or_insert(mark.time);
             self.last_payload = Some(mark);
         }
         let end = self.end_mut(direction);
@@ -339,13 +340,14 @@ impl Flow {
         }
     }
 
-    /// RFC 7413 4.2.2: a SYN-ACK that acknowledges the SYN alone refuses its payload, which is then sent again.
+    /// RFC 7413 4.2.2: an answer that acknowledges the SYN alone refuses its payload, which is then sent again. The same
+    /// goes for the payload of a SYN-ACK.
     fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
         let opener = self.end(direction.reverse());
-        let is_syn_ack = segment.flags.has(Flags::SYN | Flags::ACK);
-        let only_syn = opener.isn.is_some_and(|isn| segment.ack == isn.plus(1));
+        let just_opened = matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck));
+        let only_syn = opener.isn.is_some_and(|isn| segment.acknowledged() == Some(isn.plus(1)));
         let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
-        (is_syn_ack && only_syn && had_payload).then_some(segment.ack)
+        (just_opened && only_syn && had_payload).then_some(segment.ack)
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {

@@ -152,9 +152,11 @@ impl View<'_> {
             let kind = if flags.has(Flags::ACK) { SegmentKind::SynAck } else { SegmentKind::Syn };
             let again = self.sender.isn == Some(self.segment.seq);
             let crossing = kind == SegmentKind::Syn && self.peer.isn.is_some() && self.peer.snd_una.is_none();
-            return Class::new(kind)
-                .note(if again { Notes::RETRANSMISSION } else { Notes::NONE })
-                .note(if crossing { Notes::SIMULTANEOUS_OPEN } else { Notes::NONE });
+            return Class::new(kind).note(if again { Notes::RETRANSMISSION } else { Notes::NONE }).note(if crossing {
+                Notes::SIMULTANEOUS_OPEN
+            } else {
+                Notes::NONE
+            });
         }
         let again = self.sender.fin_end.is_some_and(|end| !self.segment.end().after(end));
         let answer = self.answer_by_payload();
@@ -166,7 +168,7 @@ impl View<'_> {
 
     /// Rules 2 to 7: everything that may be a probe.
     fn probe(&self) -> Option<Class> {
-        if self.segment.payload_len > 1 || !self.segment.flags.has(Flags::ACK) {
+        if self.segment.payload_len > 1 || !self.segment.flags.has(Flags::ACK) || self.is_of_old_generation() {
             return None;
         }
         match self.sender.snd_una {
@@ -263,8 +265,8 @@ impl View<'_> {
             return self.first_of_direction();
         };
         // Without an ACK of its own a sender whose SYN is all we know is still in SYN-SENT, where nobody probes.
-        let below_next = self.segment.seq == nxt.minus(1)
-            && (self.sender.top != Some(Unit::Syn) || self.sender.last_ack.is_some());
+        let below_next =
+            self.segment.seq == nxt.minus(1) && (self.sender.top != Some(Unit::Syn) || self.sender.last_ack.is_some());
         if !below_next || self.sender_silence() < LEAST_RHYTHM {
             return None;
         }
@@ -322,7 +324,7 @@ impl View<'_> {
 
     fn repeated_payload(&self) -> Class {
         let (segment, sender) = (self.segment, self.sender);
-        let reordering = self.flow.rtt().map_or(REORDERING, |rtt| rtt.max(REORDERING));
+        let reordering = self.flow.rtt().unwrap_or(REORDERING);
         let fills = sender.hole.is_some_and(|hole| {
             !segment.seq.before(hole.start)
                 && !segment.end().after(hole.end)
@@ -384,7 +386,11 @@ impl View<'_> {
         match (probe.kind, self.segment.window) {
             (SegmentKind::KeepaliveProbe, _) => Some(Class::new(SegmentKind::KeepaliveAck).answering(answer)),
             (_, 0) => Some(Class::new(SegmentKind::ZeroWindowProbeAck).answering(answer)),
-            (_, _) => Some(Class::new(SegmentKind::WindowUpdate).answering(answer)),
+            (_, _) if self.sender.last_ack == Some(self.segment.ack) => {
+                Some(Class::new(SegmentKind::WindowUpdate).answering(answer))
+            }
+            // The window opened and the probe's octet was taken.
+            (_, _) => Some(Class::new(SegmentKind::Ack).answering(answer)),
         }
     }
 
@@ -433,11 +439,13 @@ impl View<'_> {
     fn is_challenge(&self) -> bool {
         let expected = self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
         let provoked = self.sender.challenged.is_some_and(|when| self.time.since(when) <= expected);
-        let of_old_generation = self.peer.isn.is_some()
-            && self.peer.snd_una.is_none()
-            && self.sender.isn.is_none()
-            && self.segment.acknowledged().is_some_and(|ack| self.peer.snd_nxt.is_some_and(|nxt| ack != nxt));
-        of_old_generation || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
+        self.is_of_old_generation() || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
+    }
+
+    /// Whether a SYN of a new generation is answered by an end that still lives in the old one (rule 20).
+    fn is_of_old_generation(&self) -> bool {
+        let in_syn_sent = self.peer.isn.is_some() && self.peer.snd_una.is_none() && self.sender.isn.is_none();
+        in_syn_sent && self.segment.acknowledged().is_some_and(|ack| self.peer.snd_nxt.is_some_and(|nxt| ack != nxt))
     }
 
     /// What this segment, itself no probe, tells of the sender's held ones.

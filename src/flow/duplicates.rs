@@ -74,7 +74,8 @@ impl Duplicates {
 
     fn identity(&self, flow: u32, direction: Direction, segment: &Segment<'_>) -> u64 {
         let mut hash = self.hasher.build_hasher();
-        (flow, direction, segment.seq, segment.ack, segment.flags.0, segment.payload_len, segment.ip_id).hash(&mut hash);
+        (flow, direction, segment.seq, segment.ack, segment.flags.0, segment.payload_len, segment.ip_id)
+            .hash(&mut hash);
         if segment.ip_id.unwrap_or(0) == 0 {
             (segment.window, segment.options_hash).hash(&mut hash);
         } else {
@@ -87,7 +88,7 @@ impl Duplicates {
     fn vantage(&self, segment: &Segment<'_>, interface: u32) -> u32 {
         let mut hash = self.hasher.build_hasher();
         let link = &segment.link;
-        (link.src_mac, link.dst_mac, link.packet_type, link.if_index, interface).hash(&mut hash);
+        (link.src_mac, link.dst_mac, link.vlan, link.packet_type, link.if_index, interface).hash(&mut hash);
         (segment.hop_limit, segment.tunnel).hash(&mut hash);
         #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
         let vantage = hash.finish() as u32;

@@ -148,6 +148,8 @@ pub struct Endpoint {
     pub top: Option<Unit>,
     /// Sequence number after this end's FIN.
     pub fin_end: Option<Seq>,
+    /// When it sent its first FIN.
+    pub fin_time: Option<Timestamp>,
     /// Sequence number of the last segment.
     pub last_seq: Option<Seq>,
     /// Last acknowledgment number sent.

@@ -24,6 +24,8 @@ pub struct Head {
     pub payload_seq: Seq,
     /// Payload octets in the first fragment.
     pub payload_len: u32,
+    /// Whether the snapshot length cut it.
+    pub is_cut: bool,
     /// Octets of the TCP header.
     header_len: u32,
 }
@@ -70,6 +72,7 @@ impl Fragments {
             direction,
             payload_seq: segment.seq.plus(u32::from(segment.flags.has(crate::wire::Flags::SYN))),
             payload_len: segment.payload_len,
+            is_cut: segment.payload.len() < segment.payload_len as usize,
             header_len: info.len.saturating_sub(segment.payload_len),
         });
         self.completed(place)

@@ -132,7 +132,11 @@ impl Gaps {
     /// The last gap that the flow did not survive.
     #[must_use]
     pub fn died(&self) -> Option<&Gap> {
-        self.longest.iter().chain(&self.fatal).filter(|gap| gap.outcome == Outcome::Died).max_by_key(|gap| gap.start.time)
+        self.longest
+            .iter()
+            .chain(&self.fatal)
+            .filter(|gap| gap.outcome == Outcome::Died)
+            .max_by_key(|gap| gap.start.time)
     }
 
     /// The gap that was open when the capture ended.

@@ -215,6 +215,8 @@ impl Probes {
             (Some(probe), Some(heard)) if heard.time > probe.mark.time => {
                 stats.first_delay.add(mark.time.since(heard.time));
             }
+            // Answered out of sight.
+            (Some(probe), _) if probe.answered => stats.after_answer.add(mark.time.since(probe.mark.time)),
             (Some(probe), _) => stats.after_silence.add(mark.time.since(probe.mark.time)),
             (None, Some(heard)) => stats.first_delay.add(mark.time.since(heard.time)),
             (None, None) => {}

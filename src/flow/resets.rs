@@ -119,7 +119,13 @@ pub(crate) fn observe(flow: &Flow, direction: Direction, segment: &Segment<'_>, 
 }
 
 /// Takes a later segment of the flow into account: life after the RST.
-pub(crate) fn observe_life(reset: &mut Reset, direction: Direction, kind: SegmentKind, time: Timestamp, rtt: Option<Span>) {
+pub(crate) fn observe_life(
+    reset: &mut Reset,
+    direction: Direction,
+    kind: SegmentKind,
+    time: Timestamp,
+    rtt: Option<Span>,
+) {
     if matches!(kind, SegmentKind::Rst | SegmentKind::DuplicateFrame) {
         return;
     }
@@ -168,6 +174,7 @@ fn trigger(flow: &Flow, direction: Direction, segment: &Segment<'_>, time: Times
     if time.since(last.time) > wait {
         return None;
     }
-    let kind = flow.last_kind(direction.reverse())?;
+    // A RST is never answered by a RST (RFC 9293 3.10.7.1).
+    let kind = flow.last_kind(direction.reverse()).filter(|kind| *kind != SegmentKind::Rst)?;
     Some(Trigger { mark: last, kind, seq_is_its_ack: peer.last_ack == Some(segment.seq) })
 }

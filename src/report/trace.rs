@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::analyzer::Labelled;
 use crate::flow::{FrameId, Notes, Relabel, SegmentKind, Socket};
-use crate::report::units;
+use crate::report::escape::{Escaped, write_json};
+use crate::report::units::{self, Clock};
 use crate::time::Timestamp;
 use crate::wire::Flags;
 
@@ -56,6 +57,31 @@ impl Row {
         }
     }
 
+    /// The row with its flow's number in a report that has several timelines.
+    #[must_use]
+    pub const fn numbered(mut self, flow: u32) -> Self {
+        self.flow = flow;
+        self
+    }
+
+    /// Where the segment was captured.
+    #[must_use]
+    pub const fn frame(&self) -> FrameId {
+        self.frame
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> SegmentKind {
+        self.kind
+    }
+
+    /// What else is worth saying.
+    #[must_use]
+    pub const fn notes(&self) -> Notes {
+        self.notes
+    }
+
     fn is_open(&self) -> bool {
         self.notes.has(Notes::UNRESOLVED) || self.notes.has(Notes::AMBIGUOUS)
     }
@@ -68,15 +94,17 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Appends a row.
+    /// Appends a row; rows come in the order of files and frames.
     pub fn push(&mut self, row: Row) {
         self.waiting.push_back(row);
     }
 
     /// Changes a row that is still held back.
     pub fn relabel(&mut self, relabel: &Relabel) {
-        // Rows stand in the order of their frames within a file, so that few are looked at from the front.
-        if let Some(row) = self.waiting.iter_mut().find(|row| row.frame == relabel.frame) {
+        let place = self.waiting.partition_point(|row| row.frame < relabel.frame);
+        if let Some(row) = self.waiting.get_mut(place)
+            && row.frame == relabel.frame
+        {
             row.kind = relabel.kind;
             row.notes = relabel.notes;
         }
@@ -95,11 +123,13 @@ impl Rows {
 }
 
 /// How rows are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
-    /// Columns for people.
+    /// Columns for people
+    #[default]
     Text,
-    /// One JSON object per line.
+    /// One JSON object per line
+    #[value(name = "jsonl")]
     JsonLines,
 }
 
@@ -122,67 +152,103 @@ struct JsonRow<'a> {
     note: String,
 }
 
-/// Writes `row` to `out`; `file` names its capture where there are several, `time` is its time as text.
-///
-/// # Errors
-/// Whatever `out` returns.
-pub fn write(out: &mut impl Write, form: Form, row: &Row, file: Option<&str>, time: &str) -> io::Result<()> {
-    match form {
-        Form::Text => write_text(out, row, file, time),
-        Form::JsonLines => {
-            let json = JsonRow {
-                file,
-                frame: row.frame.number,
-                time: units::rfc3339(row.time),
-                flow: row.flow,
-                direction: row.direction,
-                kind: row.kind.name(),
-                seq: row.seq,
-                ack: row.ack,
-                len: row.len,
-                flags: row.flags.to_string(),
-                window: row.window,
-                ttl: row.ttl,
-                note: row.notes.to_string(),
-            };
-            serde_json::to_writer(&mut *out, &json)?;
-            out.write_all(b"\n")
+/// Writes rows, text in columns that only ever grow.
+#[derive(Debug)]
+pub struct Printer {
+    form: Form,
+    clock: Clock,
+    /// Names of the files, where there are several.
+    files: Vec<String>,
+    widths: Widths,
+}
+
+/// Columns of the text, in characters.
+#[derive(Clone, Copy, Debug)]
+struct Widths {
+    file: usize,
+    time: usize,
+    flow: usize,
+    end: usize,
+    seq: usize,
+    ack: usize,
+}
+
+impl Printer {
+    /// A printer of rows in one form. `clock` shows the times of text; `files` are the names of the files, empty where a
+    /// row need not name its file.
+    #[must_use]
+    pub const fn new(form: Form, clock: Clock, files: Vec<String>) -> Self {
+        // Room for most captures: IPv4 addresses with ports, and what else is usual.
+        let widths = Widths { file: 0, time: 0, flow: 3, end: 18, seq: 10, ack: 10 };
+        Self { form, clock, files, widths }
+    }
+
+    /// Writes `row` to `out`.
+    ///
+    /// # Errors
+    /// Whatever `out` returns.
+    pub fn write(&mut self, out: &mut impl Write, row: &Row) -> io::Result<()> {
+        match self.form {
+            Form::Text => self.write_text(out, row),
+            Form::JsonLines => {
+                write_json(out, &self.json(row))?;
+                out.write_all(b"\n")
+            }
         }
     }
+
+    fn file(&self, row: &Row) -> Option<&str> {
+        self.files.get(row.frame.file as usize).map(String::as_str)
+    }
+
+    fn json(&self, row: &Row) -> JsonRow<'_> {
+        JsonRow {
+            file: self.file(row),
+            frame: row.frame.number,
+            time: units::rfc3339(row.time),
+            flow: row.flow,
+            direction: row.direction,
+            kind: row.kind.name(),
+            seq: row.seq,
+            ack: row.ack,
+            len: row.len,
+            flags: row.flags.to_string(),
+            window: row.window,
+            ttl: row.ttl,
+            note: row.notes.to_string(),
+        }
+    }
+
+    fn write_text(&mut self, out: &mut impl Write, row: &Row) -> io::Result<()> {
+        if let Some(file) = self.file(row) {
+            let file = Escaped(file).to_string();
+            let width = grown(&mut self.widths.file, file.chars().count());
+            write!(out, "{file:<width$} ")?;
+        }
+        let time = self.clock.exact(row.time);
+        let width = grown(&mut self.widths.time, time.len());
+        write!(out, "{:>6} {time:>width$}", row.frame.number)?;
+        let flow = row.flow.to_string();
+        let width = grown(&mut self.widths.flow, flow.len());
+        write!(out, " flow {flow:<width$}")?;
+        let (src, dst) = (row.src.to_string(), row.dst.to_string());
+        let width = grown(&mut self.widths.end, src.len().max(dst.len()));
+        write!(out, " {src:>width$} > {dst:<width$} {:<21} {:<5}", row.kind, row.flags.to_string())?;
+        let seq = row.seq.to_string();
+        let width = grown(&mut self.widths.seq, seq.len());
+        write!(out, " seq {seq:<width$}")?;
+        let ack = row.ack.map_or_else(|| "-".to_owned(), |ack| ack.to_string());
+        let width = grown(&mut self.widths.ack, ack.len());
+        write!(out, " ack {ack:<width$} len {:<5} win {:<5} ttl {}", row.len, row.window, row.ttl)?;
+        if !row.notes.is_empty() {
+            write!(out, " ({})", row.notes)?;
+        }
+        writeln!(out)
+    }
 }
 
-fn write_text(out: &mut impl Write, row: &Row, file: Option<&str>, time: &str) -> io::Result<()> {
-    if let Some(file) = file {
-        write!(out, "{file}:")?;
-    }
-    write!(out, "{:>6} {time} flow {} {} > {}", row.frame.number, row.flow, row.src, row.dst)?;
-    write!(out, " {:<21} {} seq {}", row.kind, row.flags, row.seq)?;
-    if let Some(ack) = row.ack {
-        write!(out, " ack {ack}")?;
-    }
-    write!(out, " len {} win {} ttl {}", row.len, row.window, row.ttl)?;
-    if !row.notes.is_empty() {
-        write!(out, " ({})", row.notes)?;
-    }
-    writeln!(out)
-}
-
-impl Row {
-    /// When the segment was captured.
-    #[must_use]
-    pub const fn time(&self) -> Timestamp {
-        self.time
-    }
-
-    /// Index of its file.
-    #[must_use]
-    pub const fn file(&self) -> u32 {
-        self.frame.file
-    }
-
-    /// Number of its flow.
-    #[must_use]
-    pub const fn flow(&self) -> u32 {
-        self.flow
-    }
+/// The width of a column that must hold `needed` characters from now on.
+fn grown(width: &mut usize, needed: usize) -> usize {
+    *width = needed.max(*width);
+    *width
 }

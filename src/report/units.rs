@@ -1,8 +1,67 @@
 //! The only place where a time, a duration or a size becomes text.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Local, SecondsFormat, Utc};
 
 use crate::time::{NANOS_PER_SECOND, Span, Timestamp};
+
+/// How points in time are shown to people; machines always get RFC 3339 in UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TimeFormat {
+    /// RFC 3339 in UTC
+    #[default]
+    Utc,
+    /// RFC 3339 in the local time zone (TZ)
+    Local,
+    /// Seconds since the first packet
+    Relative,
+    /// Seconds since 1970
+    Epoch,
+}
+
+/// Turns points in time into text, all alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    format: TimeFormat,
+    start: Timestamp,
+}
+
+impl Clock {
+    /// A clock for times of a capture that begins at `start`.
+    #[must_use]
+    pub const fn new(format: TimeFormat, start: Timestamp) -> Self {
+        Self { format, start }
+    }
+
+    /// The time to the nanosecond.
+    #[must_use]
+    pub fn exact(&self, time: Timestamp) -> String {
+        self.text(time, SecondsFormat::Nanos, 9)
+    }
+
+    /// The time to the millisecond.
+    #[must_use]
+    pub fn brief(&self, time: Timestamp) -> String {
+        self.text(time, SecondsFormat::Millis, 3)
+    }
+
+    fn text(&self, time: Timestamp, precision: SecondsFormat, digits: u32) -> String {
+        let nanos = time.as_nanos();
+        match self.format {
+            TimeFormat::Utc => DateTime::<Utc>::from_timestamp_nanos(nanos).to_rfc3339_opts(precision, true),
+            TimeFormat::Local => {
+                DateTime::<Utc>::from_timestamp_nanos(nanos).with_timezone(&Local).to_rfc3339_opts(precision, false)
+            }
+            TimeFormat::Relative => decimal(time.since(self.start).as_nanos(), digits),
+            TimeFormat::Epoch => decimal(nanos, digits),
+        }
+    }
+}
+
+/// The time that an RFC 3339 string names.
+#[must_use]
+pub fn from_rfc3339(text: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(text).ok()?.timestamp_nanos_opt().map(Timestamp::from_nanos)
+}
 
 /// RFC 3339 in UTC with nine digits: `2026-11-22T17:29:00.000000000Z`.
 #[must_use]
@@ -13,10 +72,15 @@ pub fn rfc3339(time: Timestamp) -> String {
 /// Seconds since the epoch with nine digits.
 #[must_use]
 pub fn epoch(time: Timestamp) -> String {
-    let nanos = time.as_nanos();
+    decimal(time.as_nanos(), 9)
+}
+
+/// Nanoseconds as seconds with `digits` digits (at most nine) after the point; what is finer is cut off.
+fn decimal(nanos: i64, digits: u32) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
     let (whole, part) = (nanos.unsigned_abs() / 1_000_000_000, nanos.unsigned_abs() % 1_000_000_000);
-    format!("{sign}{whole}.{part:09}")
+    let part = part / 10_u64.pow(9_u32.saturating_sub(digits));
+    format!("{sign}{whole}.{part:0width$}", width = digits as usize)
 }
 
 /// Seconds with as many digits as tell: `0.0213 s`, `4.20 s`, `90.0 s`, `350 s`.
@@ -84,6 +148,21 @@ mod tests {
         assert_eq!(rfc3339(Timestamp::from_nanos(0)), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(rfc3339(Timestamp::from_nanos(1_700_000_000_123_456_789)), "2023-11-14T22:13:20.123456789Z");
         assert_eq!(epoch(Timestamp::from_nanos(-1_500_000_000)), "-1.500000000");
+    }
+
+    #[test]
+    fn a_clock_shows_times_as_asked() {
+        let start = Timestamp::from_nanos(1_700_000_000_000_000_000);
+        let time = start.plus(Span::from_nanos(90_123_456_789));
+        let clock = |format| Clock::new(format, start);
+        assert_eq!(clock(TimeFormat::Utc).exact(time), "2023-11-14T22:14:50.123456789Z");
+        assert_eq!(clock(TimeFormat::Utc).brief(time), "2023-11-14T22:14:50.123Z");
+        assert_eq!(clock(TimeFormat::Relative).exact(time), "90.123456789");
+        assert_eq!(clock(TimeFormat::Relative).brief(start.plus(Span::from_millis(-1_500))), "-1.500");
+        assert_eq!(clock(TimeFormat::Epoch).brief(time), "1700000090.123");
+        assert_eq!(from_rfc3339("2023-11-14T22:14:50.123456789Z"), Some(time));
+        assert_eq!(from_rfc3339(&clock(TimeFormat::Local).exact(time)), Some(time));
+        assert_eq!(from_rfc3339("yesterday"), None);
     }
 
     #[test]

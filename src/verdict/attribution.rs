@@ -4,7 +4,7 @@
 //! from hosts and from routers alike, and a FULLNAT mark names the path and not the sender.
 
 use crate::flow::resets::{Acceptability, Reset};
-use crate::flow::{Direction, Flow};
+use crate::flow::{Direction, Flow, SegmentKind};
 use crate::time::Span;
 use crate::verdict::{Confidence, Origin, Reason};
 
@@ -67,7 +67,8 @@ impl Scales {
             4.. => (Origin::Middlebox, Confidence::Likely),
             3 => (Origin::Middlebox, Confidence::Possible),
             ..=-4 => (Origin::Endpoint, Confidence::Certain),
-            -3 | -2 => (Origin::Endpoint, Confidence::Likely),
+            -3 => (Origin::Endpoint, Confidence::Likely),
+            -2 => (Origin::Endpoint, Confidence::Possible),
             _ => (Origin::Unknown, Confidence::Possible),
         };
         Attribution { origin, confidence, reasons: self.reasons.into_iter().map(|(_, reason)| reason).collect() }
@@ -76,7 +77,11 @@ impl Scales {
 
 /// Life after the RST: a sender that goes on did not send it.
 fn weigh_life(reset: &Reset, scales: &mut Scales) {
-    if reset.sender_lives {
+    let answers_challenge = reset.trigger.is_some_and(|trigger| trigger.kind == SegmentKind::ChallengeAck);
+    if answers_challenge {
+        // It clears the old generation of a reused port, and its sender lives on in the new one (RFC 9293 3.10.7.4).
+        scales.for_endpoint(4, Reason::StatelessShape);
+    } else if reset.sender_lives {
         scales.against(5, Reason::SenderLives);
     }
     if reset.receiver_lives {
@@ -110,15 +115,19 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     let baseline = &flow.end(reset.direction).baseline;
     match baseline.hop_distance(reset.hop_limit) {
         None => {}
-        Some(0) => scales.for_endpoint(1, Reason::SameHopLimit(reset.hop_limit)),
+        // A box beside the host has the host's hop limit, and boxes start from 64 too: equality clears no RST that
+        // nothing provoked.
+        Some(0) if reset.trigger.is_none() && !reset.has_ack => {
+            scales.for_endpoint(0, Reason::SameHopLimit(reset.hop_limit))
+        }
+        Some(0) => scales.for_endpoint(2, Reason::SameHopLimit(reset.hop_limit)),
         Some(distance) => {
             let nearest = nearest_hop_limit(baseline.hop_limits, reset.hop_limit);
-            // A host without the connection answers with the default hop limit, which may differ from a socket's by
-            // much (64, 128, 255); a box on the way differs by the hops between.
-            let answers_statelessly = !reset.has_ack && reset.trigger.is_some();
+            // One or two hops more than a steady sender's: something nearer than it; fewer may be another path.
+            let steady = baseline.hop_limits.iter().filter(|(_, count)| *count > 0).count() == 1;
             let points = match distance {
-                1..FAR_HOPS => 2,
-                _ if answers_statelessly && distance >= 32 => 1,
+                1..FAR_HOPS if steady && reset.hop_limit > nearest => 3,
+                1..FAR_HOPS => 1,
                 _ => 4,
             };
             scales.against(points, Reason::OtherHopLimit(reset.hop_limit, nearest));
@@ -133,16 +142,15 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
 
 /// RSTs out of silence, and in both directions.
 fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
-    let twin = flow.resets().find(|other| {
-        other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER
-    });
+    let twin = flow
+        .resets()
+        .find(|other| other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER);
     let spontaneous = reset.trigger.is_none() && reset.silence >= flow.gap_threshold();
     let twin_spontaneous = twin.is_some_and(|twin| twin.trigger.is_none());
     if let Some(twin) = twin.filter(|_| spontaneous || twin_spontaneous) {
         let apart = twin.mark.time.since(reset.mark.time).abs();
         let silence = reset.silence.max(twin.silence);
-        // The second of two RSTs has the first for a trigger; what counts is the silence before both.
-        if silence >= flow.gap_threshold() && !reset.has_ack {
+        if silence >= flow.gap_threshold() {
             scales.against(4, Reason::BothDirections(apart));
         }
     }
@@ -150,7 +158,7 @@ fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
         || flow.end(reset.direction).in_flight();
     if spontaneous && !gave_up {
         // A live socket that aborts sends RST with ACK; out of silence a bare one is a box's.
-        scales.against(if reset.has_ack { 0 } else { 3 }, Reason::Spontaneous(reset.silence));
+        scales.against(if reset.has_ack { 0 } else { 4 }, Reason::Spontaneous(reset.silence));
     }
     if reset.has_fullnat_mark() {
         scales.against(if spontaneous { 2 } else { 0 }, Reason::FullnatMark);
@@ -196,8 +204,10 @@ fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {
 /// The RST that ended the flow and its attribution: the first that was obeyed, else the first.
 #[must_use]
 pub fn decisive(flow: &Flow) -> Option<(&Reset, Attribution)> {
-    let survived = |reset: &Reset| reset.receiver_lives && reset.sender_lives || reset.challenged && reset.receiver_lives;
-    let reset = flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
+    let survived =
+        |reset: &Reset| reset.receiver_lives && reset.sender_lives || reset.challenged && reset.receiver_lives;
+    let reset =
+        flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
     Some((reset, attribute(flow, reset)))
 }
 

@@ -78,11 +78,11 @@ fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
         return Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose);
     }
     if sender.fin_end.is_some() && who.origin != Origin::Middlebox {
-        return after_own_fin(reset);
+        return after_own_fin(flow, reset);
     }
     match (gap, reset.trigger.is_none()) {
-        (Some(gap), true) => spontaneous(flow, gap, who),
-        (Some(gap), false) => provoked(flow, gap, reset, who),
+        (Some(gap), true) => spontaneous(flow, &gap, who),
+        (Some(gap), false) => provoked(flow, &gap, reset, who),
         (None, _) => without_gap(reset, who),
     }
 }
@@ -102,20 +102,20 @@ fn gave_up(flow: &Flow, reset: &Reset, who: &Attribution) -> Option<Verdict> {
         let confidence = if run >= PROBES_THAT_TELL { Confidence::Certain } else { Confidence::Likely };
         let gap = fatal_gap(flow, reset.mark.time);
         let verdict = Verdict::new(VerdictId::KeepaliveExhausted, confidence).because(Reason::ProbesUnanswered(run));
-        let verdict = verdict.of_gap(Clock::Packet, gap);
+        let verdict = verdict.of_gap(Clock::Packet, gap.as_ref());
         return Some(Verdict { half_open: Some(reset.direction.reverse()), ..verdict });
     }
     let retransmitted = sender.counters.retransmissions > sender.counters.spurious;
     let peer_silent = reset.trigger.is_none();
-    (sender.in_flight() && retransmitted && reset.has_ack && peer_silent).then(|| unanswered_data(flow, reset.direction))
+    (sender.in_flight() && retransmitted && reset.has_ack && peer_silent)
+        .then(|| unanswered_data(flow, reset.direction))
 }
 
 /// The sender had closed; data that came after its FIN met a RST.
-fn after_own_fin(reset: &Reset) -> Verdict {
-    let met_data = reset.trigger.is_some_and(|trigger| {
-        matches!(trigger.kind, SegmentKind::Data | SegmentKind::Retransmission | SegmentKind::OutOfOrder)
-    });
-    if met_data && reset.direction == Direction::FromResponder {
+fn after_own_fin(flow: &Flow, reset: &Reset) -> Verdict {
+    let (closer, other) = (flow.end(reset.direction), flow.end(reset.direction.reverse()));
+    let sent_after = closer.fin_time.is_some_and(|fin| other.last_payload.is_some_and(|sent| sent >= fin));
+    if sent_after && reset.direction == Direction::FromResponder {
         return Verdict::new(VerdictId::CloseRace, Confidence::Likely).because(Reason::DataAfterFin);
     }
     Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose)
@@ -175,7 +175,8 @@ fn without_gap(reset: &Reset, who: &Attribution) -> Verdict {
 fn one_sided(flow: &Flow) -> Option<Verdict> {
     let unseen = Direction::BOTH.into_iter().find(|direction| flow.end(*direction).last.is_none())?;
     let seen = flow.end(unseen.reverse());
-    let asked = seen.counters.retransmissions > 0 || flow.probes(unseen.reverse()).is_some();
+    let run = flow.probes(unseen.reverse()).map_or(0, |probes| probes.keepalive.run);
+    let asked = seen.counters.retransmissions > 0 || run >= PROBES_THAT_TELL;
     let id = if asked { VerdictId::Inconclusive } else { VerdictId::Open };
     Some(Verdict::new(id, Confidence::Possible).because(Reason::OneSided).at(flow.last.frame))
 }
@@ -190,7 +191,8 @@ fn unanswered(flow: &Flow, end: Timestamp) -> Option<Verdict> {
         if run >= PROBES_THAT_TELL && !flow.end(direction).in_flight() {
             let verdict = Verdict::new(VerdictId::KeepaliveExhausted, Confidence::Likely);
             let gap = fatal_gap(flow, end);
-            let verdict = verdict.because(Reason::ProbesUnanswered(run)).of_gap(Clock::Packet, gap).at(flow.last.frame);
+            let verdict =
+                verdict.because(Reason::ProbesUnanswered(run)).of_gap(Clock::Packet, gap.as_ref()).at(flow.last.frame);
             return Some(Verdict { half_open: Some(direction.reverse()), ..verdict });
         }
         let sender = flow.end(direction);
@@ -227,8 +229,7 @@ fn stalled(flow: &Flow, direction: Direction) -> bool {
 fn zero_window(flow: &Flow, direction: Direction) -> Verdict {
     let probes = flow.end(direction).counters.zero_window_probes;
     let last = flow.probes(direction).and_then(|probes| probes.latest);
-    let verdict =
-        Verdict::new(VerdictId::ZeroWindowStall, Confidence::Certain).because(Reason::WindowClosed(probes));
+    let verdict = Verdict::new(VerdictId::ZeroWindowStall, Confidence::Certain).because(Reason::WindowClosed(probes));
     last.into_iter().fold(verdict, |verdict, probe| verdict.at(probe.mark.frame))
 }
 
@@ -237,7 +238,8 @@ fn closed(flow: &Flow) -> Option<Verdict> {
     if flow.fins() == 0 {
         return None;
     }
-    let first_is_server = match (flow.end(Direction::FromInitiator).fin_end, flow.end(Direction::FromResponder).fin_end) {
+    let first_is_server = match (flow.end(Direction::FromInitiator).fin_end, flow.end(Direction::FromResponder).fin_end)
+    {
         (None, Some(_)) => true,
         (Some(_), None) => false,
         _ => closing_gap(flow).is_some_and(|(_, direction)| direction == Direction::FromResponder),
@@ -254,7 +256,8 @@ fn closed(flow: &Flow) -> Option<Verdict> {
 /// The payload silence that a first FIN ended, and whose FIN it was.
 fn closing_gap(flow: &Flow) -> Option<(Gap, Direction)> {
     let gaps = flow.payload_gaps()?;
-    let by_fin = |gap: &Gap| gap.ended_by.filter(|ender| ender.kind == SegmentKind::Fin).map(|ender| (*gap, ender.direction));
+    let by_fin =
+        |gap: &Gap| gap.ended_by.filter(|ender| ender.kind == SegmentKind::Fin).map(|ender| (*gap, ender.direction));
     gaps.kept().iter().filter(|gap| !gap.half_closed).find_map(by_fin)
 }
 
@@ -263,9 +266,11 @@ fn open(flow: &Flow) -> Verdict {
     Verdict::new(VerdictId::Open, Confidence::Certain).at(flow.last.frame)
 }
 
-/// The last silence of any packet that the flow did not survive, begun before `until`.
-fn fatal_gap(flow: &Flow, until: Timestamp) -> Option<&Gap> {
-    flow.packet_gaps()?.died().filter(|gap| gap.start.time <= until && gap.outcome == Outcome::Died)
+/// The last silence of any packet that the flow did not survive and that had ended by `until`.
+fn fatal_gap(flow: &Flow, until: Timestamp) -> Option<Gap> {
+    let ended = |gap: &Gap| gap.ended_by.is_some_and(|ender| ender.mark.time <= until);
+    let kept = flow.packet_gaps()?.kept();
+    kept.into_iter().rev().find(|gap| gap.outcome == Outcome::Died && ended(gap))
 }
 
 impl Flow {

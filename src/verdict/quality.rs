@@ -45,7 +45,8 @@ pub fn limits(analysis: &Analysis) -> Limits {
 
 fn is_one_sided(flow: &Flow) -> bool {
     // A lone SYN is a refused connection, not a one-sided capture.
-    let lone_syn = flow.end(Direction::FromInitiator).isn.is_some() && flow.end(Direction::FromResponder).last.is_none();
+    let lone_syn =
+        flow.end(Direction::FromInitiator).isn.is_some() && flow.end(Direction::FromResponder).last.is_none();
     !lone_syn && Direction::BOTH.into_iter().any(|direction| flow.end(direction).last.is_none())
 }
 

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
-use crate::flow::gaps::{Clock, Gaps};
-use crate::flow::{Flow, Socket};
-use crate::time::Span;
+use crate::flow::gaps::{Clock, Gaps, LEAST_GAP};
+use crate::flow::resets::Reset;
+use crate::flow::{Flow, Orientation, Socket};
+use crate::time::{Span, Timestamp};
 use crate::timeouts::Expiry;
+use crate::verdict::attribution::decisive;
 use crate::verdict::outcome::judge;
 use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
 
@@ -60,6 +62,41 @@ impl Bracket {
     }
 }
 
+/// Ages at which flows died by a RST that no endpoint is known to have sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ages {
+    died: u64,
+    ages: Option<(Span, Span)>,
+    starts: Option<(Timestamp, Timestamp)>,
+    gaps: Option<(Span, Span)>,
+}
+
+impl Ages {
+    /// Whether the flows died at one age: alike in age, begun at different times, and with silences before the end that
+    /// are less alike than their ages.
+    #[must_use]
+    pub fn limit(&self) -> Option<Span> {
+        let ((youngest, oldest), (first, last)) = self.ages.zip(self.starts)?;
+        let spread = oldest.minus(youngest);
+        let alike = spread <= Span::from_secs(1).max(Span::from_nanos(oldest.as_nanos() / 20));
+        let begun_apart = last.since(first) > spread.times(3).max(LEAST_GAP);
+        let idle_alike = self.gaps.is_some_and(|(least, most)| {
+            least >= LEAST_GAP && most.minus(least) <= spread.max(Span::from_millis(100))
+        });
+        (self.died >= DEATHS_THAT_TELL && alike && begun_apart && !idle_alike).then_some(youngest)
+    }
+
+    fn add(&mut self, flow: &Flow, end: Timestamp, silence: Span) {
+        fn widen<T: Copy + Ord>(bounds: &mut Option<(T, T)>, value: T) {
+            *bounds = Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))));
+        }
+        self.died += 1;
+        widen(&mut self.ages, end.since(flow.first.time));
+        widen(&mut self.starts, flow.first.time);
+        widen(&mut self.gaps, silence);
+    }
+}
+
 /// The flows toward one server, together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Service {
@@ -69,6 +106,8 @@ pub struct Service {
     pub packet: Bracket,
     /// Silence of payload.
     pub payload: Bracket,
+    /// Ages at death.
+    pub ages: Ages,
 }
 
 impl Service {
@@ -95,7 +134,7 @@ impl Services {
     pub fn gather(analysis: &Analysis) -> Self {
         let mut by_server: HashMap<Socket, Service> = HashMap::new();
         for flow in &analysis.flows {
-            if flow.packet_gaps().is_none() && flow.payload_gaps().is_none() {
+            if flow.packet_gaps().is_none() && flow.payload_gaps().is_none() && flow.resets().next().is_none() {
                 continue;
             }
             let verdict = judge(flow, analysis);
@@ -119,9 +158,7 @@ impl Services {
     #[must_use]
     pub fn ranked(&self) -> Vec<(Socket, &Service)> {
         let mut all: Vec<_> = self.by_server.iter().map(|(server, service)| (*server, service)).collect();
-        all.sort_by_key(|(server, service)| {
-            (std::cmp::Reverse(service.packet.died + service.payload.died), *server)
-        });
+        all.sort_by_key(|(server, service)| (std::cmp::Reverse(service.packet.died + service.payload.died), *server));
         all
     }
 
@@ -130,7 +167,7 @@ impl Services {
     pub fn judge(&self, flow: &Flow, analysis: &Analysis) -> Verdict {
         let verdict = judge(flow, analysis);
         match self.of(flow.server()) {
-            Some(service) => refine(verdict, service),
+            Some(service) => refine(flow, verdict, service),
             None => verdict,
         }
     }
@@ -144,6 +181,9 @@ impl Service {
         }
         if let Some(length) = survived(flow.payload_gaps()) {
             self.payload.survive(length);
+        }
+        if let Some(reset) = died_of_age(flow, verdict) {
+            self.ages.add(flow, reset.mark.time, reset.silence);
         }
         let Some((clock, gap)) = verdict.gap.filter(|(_, gap)| !gap.half_closed) else {
             return;
@@ -161,10 +201,18 @@ impl Service {
     }
 }
 
+/// The RST that ended the flow, if an age limit could have sent it: its beginning is known, and no endpoint aborted it.
+fn died_of_age<'a>(flow: &'a Flow, verdict: &Verdict) -> Option<&'a Reset> {
+    let fits = matches!(verdict.id, VerdictId::InjectedReset | VerdictId::IdleReset | VerdictId::Inconclusive);
+    let (reset, _) = decisive(flow).filter(|_| fits && flow.orientation == Orientation::Handshake)?;
+    flow.is_established().then_some(reset)
+}
+
 /// Whether a box that forgot the flow would look the same.
 fn is_ambiguous(verdict: &Verdict) -> bool {
     verdict.id == VerdictId::KeepaliveExhausted
-        || verdict.id == VerdictId::Inconclusive && verdict.reasons.contains(&Reason::AlsoFits(VerdictId::IdleResetNext))
+        || verdict.id == VerdictId::Inconclusive
+            && verdict.reasons.contains(&Reason::AlsoFits(VerdictId::IdleResetNext))
 }
 
 const fn manner(id: VerdictId) -> Option<Expiry> {
@@ -178,7 +226,13 @@ const fn manner(id: VerdictId) -> Option<Expiry> {
 }
 
 /// What one death leaves open, its like may decide: deaths above a length, survivors below it.
-fn refine(verdict: Verdict, service: &Service) -> Verdict {
+fn refine(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
+    if let Some(age) = service.ages.limit().filter(|_| died_of_age(flow, &verdict).is_some()) {
+        let mut reasons = vec![Reason::OneAge(service.ages.died, age)];
+        reasons.extend(verdict.reasons);
+        let id = VerdictId::AgeLimit;
+        return Verdict { id, confidence: Confidence::Likely, reasons, timeout: Some(age), gap: None, ..verdict };
+    }
     let bracket = &service.packet;
     if !is_ambiguous(&verdict) || !bracket.is_consistent() {
         return verdict;

@@ -5,9 +5,9 @@
 //! interval and the count did not show (Linux `tcp_keepalive_timer`).
 
 use crate::flow::Direction;
+use crate::flow::Flow;
 use crate::flow::bounded::SpanRange;
 use crate::flow::probes::KeepaliveStats;
-use crate::flow::Flow;
 use crate::time::Span;
 
 /// A value between two bounds, and the round value between them that people configure.

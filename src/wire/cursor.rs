@@ -19,6 +19,11 @@ impl<'a> Cursor<'a> {
         Self { bytes, wire_len: original_len.max(saturated(bytes.len())), offset: 0 }
     }
 
+    /// How many bytes were captured from here on.
+    pub(super) fn captured_len(self) -> u32 {
+        saturated(self.bytes.len())
+    }
+
     /// The first `N` bytes, or how many are missing.
     pub(super) fn head<const N: usize>(self, layer: Layer) -> Result<&'a [u8; N], Skip> {
         self.bytes.first_chunk().ok_or_else(|| self.short(layer, N))
@@ -44,8 +49,7 @@ impl<'a> Cursor<'a> {
 
     /// Stops here because a header of `needed` bytes is not all there.
     pub(super) fn short(self, layer: Layer, needed: usize) -> Skip {
-        let available = saturated(self.bytes.len());
-        self.skip(layer, SkipReason::TooShort { needed: saturated(needed), available })
+        self.skip(layer, SkipReason::TooShort { needed: saturated(needed), available: self.captured_len() })
     }
 
     /// Stops here because the field `name` cannot hold `value`.

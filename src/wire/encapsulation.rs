@@ -50,7 +50,8 @@ pub(super) fn pppoe(at: Cursor<'_>) -> Step<'_> {
 /// Reads the protocol field of PPP (RFC 1661 2) in two bytes or, compressed, in one (6.5), behind the address and control
 /// fields of HDLC framing where they are (RFC 1662 3.1).
 pub(super) fn ppp(at: Cursor<'_>) -> Step<'_> {
-    let at = if at.bytes.starts_with(&[0xff, 0x03]) { at.advance(2) } else { at };
+    // No protocol starts with 0xff (RFC 1661 2), so this is the address of all stations, whatever the control field says.
+    let at = if at.bytes.first() == Some(&0xff) { at.advance(2) } else { at };
     let [first] = *at.head::<1>(Layer::Link)?;
     let (protocol, at) = if first & 1 == 1 {
         (first.into(), at.advance(1))

@@ -29,6 +29,7 @@ pub(super) fn error(packet: &Packet, at: Cursor<'_>) -> Result<IcmpError, Skip> 
         src: SocketAddr::new(quoted.src, u16::from_be_bytes([a, b])),
         dst: SocketAddr::new(quoted.dst, u16::from_be_bytes([c, d])),
         seq: Seq(u32::from_be_bytes([e, f, g, h])),
+        quoted_len: at.captured_len(),
     })
 }
 

@@ -56,16 +56,16 @@ pub(super) fn ethernet<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     let body = at.advance(ETHERNET_LEN);
     match header.ether_type().0 {
         len if len <= MAX_LENGTH => Ok((Header::Llc, body)),
-        number => ether_type(number, body),
+        number => ether_type(number, body, outer),
     }
 }
 
 /// Reads what the EtherType `number` says is at `at`.
-pub(super) fn ether_type(number: u16, at: Cursor<'_>) -> Step<'_> {
+pub(super) fn ether_type<'a>(number: u16, at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     match number {
         0x0800 => ip::v4(at),
         0x86dd => ip::v6(at),
-        0x8100 | 0x88a8 | 0x9100 | 0x9200 => vlan(at),
+        0x8100 | 0x88a8 | 0x9100 | 0x9200 => vlan(at, outer),
         0x8847 | 0x8848 => encapsulation::mpls(at),
         0x8864 => encapsulation::pppoe(at),
         0x6558 => Ok((Header::Ethernet, at)),
@@ -104,10 +104,13 @@ pub(super) fn llc(at: Cursor<'_>) -> Step<'_> {
 }
 
 /// Reads an IEEE 802.1Q or 802.1ad tag.
-fn vlan(at: Cursor<'_>) -> Step<'_> {
+fn vlan<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     let Ok(header) = SingleVlanHeaderSlice::from_slice(at.bytes) else {
         return Err(at.short(Layer::Link, VLAN_LEN));
     };
+    if outer.tunnel.is_none() {
+        outer.link.vlan.get_or_insert(header.vlan_identifier().value());
+    }
     let body = at.advance(VLAN_LEN);
     match header.ether_type().0 {
         len if len <= MAX_LENGTH => Ok((Header::Llc, body)),
@@ -145,7 +148,7 @@ fn cooked_payload(hardware: u16, protocol: u16, at: Cursor<'_>) -> Step<'_> {
         (824, other) => Err(at.not_tcp(Layer::Link, other)),
         // IEEE 802.2 in an IEEE 802.3 frame.
         (_, 0x0004) => Ok((Header::Llc, at)),
-        (_, number) => ether_type(number, at),
+        (_, number) => Ok((Header::EtherType(number), at)),
     }
 }
 

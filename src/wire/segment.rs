@@ -121,6 +121,8 @@ pub struct LinkInfo {
     pub src_mac: Option<[u8; 6]>,
     /// Destination MAC address, likewise.
     pub dst_mac: Option<[u8; 6]>,
+    /// VLAN of the outermost 802.1Q or 802.1ad tag.
+    pub vlan: Option<u16>,
     /// Cooked captures: the packet type (0 to us, 4 sent by us, ...).
     pub packet_type: Option<u16>,
     /// SLL2: the interface index.
@@ -247,6 +249,9 @@ pub struct IcmpError {
     pub dst: SocketAddr,
     /// Sequence number of the quoted segment.
     pub seq: Seq,
+    /// Octets of the quoted segment that were captured, its header included. From 16 on Wireshark counts the quoted
+    /// connection as a `tcp.stream` of its own if it has not met it before.
+    pub quoted_len: u32,
 }
 
 /// The layer at which decoding stopped.
@@ -297,6 +302,17 @@ pub struct Skip {
     pub offset: u32,
 }
 
+/// A TCP header that names a connection, but contradicts the lengths around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Source.
+    pub src: SocketAddr,
+    /// Destination.
+    pub dst: SocketAddr,
+    /// What is wrong with it.
+    pub skip: Skip,
+}
+
 /// What one frame held.
 #[derive(Clone, Copy, Debug)]
 pub enum Decoded<'a> {
@@ -306,6 +322,8 @@ pub enum Decoded<'a> {
     Fragment(Fragment),
     /// An ICMP error that quotes a TCP segment.
     Icmp(IcmpError),
+    /// A TCP header that cannot be a segment's: passed over, but it names a connection.
+    Damaged(Damaged),
     /// Nothing for this analysis.
     Skip(Skip),
 }

@@ -1,15 +1,19 @@
 //! The TCP header (RFC 9293 3.1).
 
+use std::net::SocketAddr;
+
 use etherparse::TcpHeaderSlice;
 
 use super::cursor::Cursor;
 use super::ip::Packet;
 use super::options::{hash, options};
-use super::{Flags, Layer, Outer, Segment, Skip};
+use super::{Damaged, Flags, Layer, Outer, Segment, Skip};
 use crate::seq::Seq;
 
 /// Bytes of the header in front of its options.
 const FIXED_LEN: usize = 20;
+/// Bytes of the header up to the window: behind them stand only the checksum and the urgent pointer.
+const TELLING_LEN: usize = 16;
 
 /// Reads the TCP header at `at`, the payload of `packet`. Options that were not captured are missing from the segment, and
 /// change nothing else in it.
@@ -54,9 +58,22 @@ struct Fixed {
     window: u16,
 }
 
-/// Reads the fixed part. The header slice insists on all of the options, so it is shown a copy that claims to have none.
+/// The connection that a header names which cannot be read as a segment, because it contradicts the lengths around it.
+pub(super) fn damaged(packet: &Packet, at: Cursor<'_>, skip: Skip) -> Option<Damaged> {
+    let fixed = fixed_header(at).ok()?;
+    let src = SocketAddr::new(packet.src, fixed.src_port);
+    let dst = SocketAddr::new(packet.dst, fixed.dst_port);
+    Some(Damaged { src, dst, skip })
+}
+
+/// Reads the fixed part, of which the checksum and the urgent pointer may be cut off. The header slice insists on all of
+/// it and on the options, so it is shown a copy that claims to have none.
 fn fixed_header(at: Cursor<'_>) -> Result<Fixed, Skip> {
-    let mut bytes = *at.head::<FIXED_LEN>(Layer::Tcp)?;
+    let telling = at.head::<TELLING_LEN>(Layer::Tcp)?;
+    let mut bytes = [0; FIXED_LEN];
+    for (byte, seen) in bytes.iter_mut().zip(telling) {
+        *byte = *seen;
+    }
     let [.., offset_and_flags, low_flags, _, _, _, _, _, _] = &mut bytes;
     let data_offset = *offset_and_flags >> 4;
     let flags = Flags(u16::from(*offset_and_flags & 1) << 8 | u16::from(*low_flags));

@@ -109,18 +109,23 @@ fn udp<'a>(at: Cursor<'a>, outer: &mut Outer) -> Step<'a> {
     let other = at.not_tcp(Layer::Ip, ip::UDP);
     let Ok(header) = UdpHeaderSlice::from_slice(at.bytes) else { return Err(other) };
     let body = at.advance(UDP_LEN);
-    let inside = match header.destination_port() {
+    let inside = tunnel_of(header.destination_port(), body).or_else(|| tunnel_of(header.source_port(), body));
+    let Some((tunnel, header, body)) = inside else { return Err(other) };
+    outer.enter(tunnel, at)?;
+    outer.guess.get_or_insert(other.offset);
+    Ok((header, body))
+}
+
+/// Reads what the tunnel of this UDP port carries.
+fn tunnel_of(port: u16, body: Cursor<'_>) -> Inside<'_> {
+    match port {
         // IANA's port, and the one that Linux took before there was one.
         4789 | 8472 => vxlan(body),
         4790 => vxlan_gpe(body),
         6081 => geneve(body),
         2152 => gtpu(body),
         _ => None,
-    };
-    let Some((tunnel, header, body)) = inside else { return Err(other) };
-    outer.enter(tunnel, at)?;
-    outer.guess.get_or_insert(other.offset);
-    Ok((header, body))
+    }
 }
 
 type Inside<'a> = Option<(Tunnel, Header, Cursor<'a>)>;

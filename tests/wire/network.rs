@@ -151,7 +151,8 @@ fn icmp_errors_quote_the_segment_they_are_about() {
     for (header, kind) in kinds {
         let error = from(&outer4(1, &cat(&[&header, quote])));
         let (src, dst) = (SocketAddr::from((SRC4, 40000)), SocketAddr::from((DST4, 443)));
-        let expected = IcmpError { from: [192, 0, 2, 1].into(), kind, src, dst, seq: Seq(0x1122_3344) };
+        let (from, seq) = ([192, 0, 2, 1].into(), Seq(0x1122_3344));
+        let expected = IcmpError { from, kind, src, dst, seq, quoted_len: 8 };
         assert_eq!(error, expected);
     }
     let kinds = [
@@ -162,7 +163,7 @@ fn icmp_errors_quote_the_segment_they_are_about() {
     ];
     for (header, kind) in kinds {
         let error = from(&outer6(58, &cat(&[&header, &tcp6()])));
-        assert_eq!((error.kind, error.seq), (kind, Seq(0x1122_3344)));
+        assert_eq!((error.kind, error.seq, error.quoted_len), (kind, Seq(0x1122_3344), 23));
         assert_eq!((error.src, error.dst), (SocketAddr::from((SRC6, 40000)), SocketAddr::from((DST6, 443))));
     }
     // Inside a tunnel, too.

@@ -73,6 +73,7 @@ fn provider() -> Vec<Sample> {
         plain("PPPoE, compressed protocol", 1, &[&ethernet(0x8864, &pppoe(&short))]),
         plain("PPPoE link", 51, &[&pppoe(&ppp4)]),
         plain("PPP with address and control", 9, &[&[0xff, 0x03], &ppp4]),
+        plain("PPP with another control field", 9, &[&[0xff, 0x13], &ppp4]),
         plain("PPP without", 9, &[&ppp6]),
         plain("PPP, compressed protocol", 9, &[&short]),
         plain("PPP, MPLS", 9, &[&[0xff, 0x03, 0x02, 0x81], &label(&tcp4())]),

@@ -85,7 +85,8 @@ fn data_link(link: LinkType) -> i32 {
     const DLT_LOOP: i32 = if cfg!(target_os = "openbsd") { 12 } else { 108 };
     match link.0 {
         100 => 11,
-        101 => DLT_RAW,
+        // Old files hold this system's or another system's own number.
+        12 | 14 | 101 => DLT_RAW,
         108 => DLT_LOOP,
         other => other.into(),
     }
@@ -130,7 +131,7 @@ mod tests {
     fn one_expression_serves_every_link_type_that_carries_ip() {
         let mut hit = Filter::new("tcp port 80 and host 10.0.0.1 and tcp[tcpflags] & tcp-fin != 0").unwrap();
         let mut miss = Filter::new("udp or port 81").unwrap();
-        for link in [0, 1, 9, 12, 101, 105, 108, 113, 228, 276] {
+        for link in [0, 1, 9, 12, 14, 101, 105, 108, 113, 228, 276] {
             let frame = framed(link);
             assert!(selects(&mut hit, link, &frame, frame.len() as u32).unwrap(), "link type {link}");
             assert!(!selects(&mut miss, link, &frame, frame.len() as u32).unwrap(), "link type {link}");

@@ -1,0 +1,74 @@
+//! `idlegap FILE...`: the report.
+
+use std::path::PathBuf;
+
+use super::console::Console;
+use super::output::Target;
+use super::read::{Source, Unwatched, read};
+use super::{Error, Status, timeouts};
+use crate::report::build::build;
+use crate::report::json::{self, JsonOptions};
+use crate::report::model::Report;
+use crate::report::text::{self, TextOptions};
+
+/// What the analysis is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Where the packets come from.
+    pub source: Source,
+    /// The form of the report.
+    pub format: Format,
+    /// The user's own table of timeouts.
+    pub timeouts: Option<PathBuf>,
+    /// Ids of verdicts that make the run fail.
+    pub fail_on: Vec<String>,
+    /// Where the report goes.
+    pub target: Target,
+    /// Whether warnings and progress are unwanted.
+    pub quiet: bool,
+}
+
+/// The form of a report, with its settings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Format {
+    /// For people.
+    Text(TextOptions),
+    /// For programs.
+    Json(JsonOptions),
+}
+
+/// Reads, analyses and reports.
+///
+/// # Errors
+/// If nothing can be read, or if the report cannot be written.
+pub fn run(job: &Job) -> Result<Status, Error> {
+    let table = timeouts::load(job.timeouts.as_deref())?;
+    let mut output = job.target.open(&job.source.inputs)?;
+    let mut console = Console::new(job.quiet);
+    let reading = read(&job.source, &mut console, &mut Unwatched)?;
+    if reading.timelines.is_empty() {
+        return Ok(Status::Failed);
+    }
+    let built = build(reading.timelines, &table);
+    let written = match &job.format {
+        Format::Text(options) => text::render(&built.report, &built, options, &mut output),
+        Format::Json(options) => json::render(&built.report, &built, options, &mut output),
+    };
+    let written = written.map_err(|error| output.error(error)).and_then(|()| output.finish());
+    match written {
+        Err(error) if !error.is_broken_pipe() => Err(error),
+        // Nobody reads on, but the verdict stands.
+        _ => Ok(status(&console, &built.report, &job.fail_on)),
+    }
+}
+
+fn status(console: &Console, report: &Report, fail_on: &[String]) -> Status {
+    let is_match = |(id, count): &(String, u64)| *count > 0 && fail_on.contains(id);
+    if console.failed() {
+        Status::Failed
+    } else if report.verdicts.iter().any(is_match) {
+        Status::Matched
+    } else {
+        Status::Ran
+    }
+}

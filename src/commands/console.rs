@@ -1,0 +1,79 @@
+//! Standard error: messages and progress. Reports go elsewhere.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use super::progress::Bar;
+use crate::capture::Progress;
+use crate::report::escape::escaped;
+
+/// Standard error during one run.
+pub struct Console {
+    quiet: bool,
+    failed: bool,
+    bar: Option<Bar>,
+}
+
+impl Console {
+    /// A console without progress; quiet, it shows errors only.
+    #[must_use]
+    pub const fn new(quiet: bool) -> Self {
+        Self { quiet, failed: false, bar: None }
+    }
+
+    /// Shows progress from now on, where somebody watches.
+    pub fn begin_progress(&mut self, total: Option<u64>) {
+        if !self.quiet {
+            self.bar = Bar::for_terminal(total);
+        }
+    }
+
+    /// Counts a record, and now and then looks how far the current file has come.
+    #[inline]
+    pub fn step(&mut self, progress: impl FnOnce() -> Progress) {
+        if let Some(bar) = &mut self.bar {
+            bar.step(progress);
+        }
+    }
+
+    /// The current file is read.
+    pub fn end_file(&mut self, progress: Progress) {
+        if let Some(bar) = &mut self.bar {
+            bar.end_file(progress);
+        }
+    }
+
+    /// Everything is read.
+    pub fn end_progress(&mut self) {
+        self.bar = None;
+    }
+
+    /// Reports what could not be done; the run will not end well.
+    pub fn error(&mut self, message: &impl Display) {
+        self.failed = true;
+        self.print("", message);
+    }
+
+    /// Reports what the user should know, unless silence was asked for.
+    pub fn warning(&mut self, message: &impl Display) {
+        if !self.quiet {
+            self.print("warning: ", message);
+        }
+    }
+
+    /// Whether an error was reported.
+    #[must_use]
+    pub const fn failed(&self) -> bool {
+        self.failed
+    }
+
+    fn print(&self, kind: &str, message: &impl Display) {
+        let line = format!("idlegap: {kind}{}", escaped(&message.to_string()));
+        // Where standard error is gone there is nobody to tell.
+        let write = || drop(writeln!(io::stderr(), "{line}"));
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A progress bar on standard error, for those who wait in front of a terminal.
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::capture::Progress;
+
+/// Shorter runs show nothing.
+const SHOWN_AFTER: Duration = Duration::from_millis(500);
+/// Records between two looks at the clock: a look costs about as much as a record, and a file gives a million a second.
+const FILE_STRIDE: u64 = 4096;
+/// The same for pipes, where records may come slowly.
+const PIPE_STRIDE: u64 = 64;
+
+/// Bytes of the files as they are stored, or packets where nobody knows the size.
+pub struct Bar {
+    bar: Option<ProgressBar>,
+    total: Option<u64>,
+    begun: Instant,
+    records: u64,
+    stride: u64,
+    /// Bytes of the files before this one.
+    before: u64,
+}
+
+impl Bar {
+    /// A bar over `total` bytes, if standard error is a terminal that can draw one.
+    #[must_use]
+    pub fn for_terminal(total: Option<u64>) -> Option<Self> {
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        (io::stderr().is_terminal() && !is_dumb).then(|| Self {
+            bar: None,
+            total,
+            begun: now(),
+            records: 0,
+            stride: if total.is_some() { FILE_STRIDE } else { PIPE_STRIDE },
+            before: 0,
+        })
+    }
+
+    /// Counts a record, and now and then redraws.
+    #[inline]
+    pub fn step(&mut self, progress: impl FnOnce() -> Progress) {
+        self.records += 1;
+        if self.records.is_multiple_of(self.stride) {
+            self.show(progress().read);
+        }
+    }
+
+    /// A file is read to its end.
+    pub fn end_file(&mut self, progress: Progress) {
+        self.before += progress.total.unwrap_or(progress.read);
+    }
+
+    /// Does something with the bar out of the way.
+    pub fn suspend(&self, action: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(action),
+            None => action(),
+        }
+    }
+
+    #[cold]
+    fn show(&mut self, read: u64) {
+        if self.bar.is_none() && now().duration_since(self.begun) < SHOWN_AFTER {
+            return;
+        }
+        let total = self.total;
+        let bar = self.bar.get_or_insert_with(|| draw(total));
+        bar.set_position(if total.is_some() { self.before + read } else { self.records });
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn draw(total: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+    let template = match total {
+        Some(_) => "{wide_bar} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
+        None => "{spinner} {human_pos} packets  {per_sec}",
+    };
+    // Without the template the bar only looks plainer.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.progress_chars("=> "));
+    bar
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long the user has waited is not told by the capture")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,213 @@
+//! The one loop from records to the analysis, over all files of a run.
+
+use std::fs;
+
+use super::Error;
+use super::console::Console;
+use crate::analyzer::{Analyzer, Options, Seen};
+use crate::capture::{self, CaptureInfo, Filter, Input, PlannedFile, Reader, Timelines, Truncation};
+use crate::flow::Relabel;
+use crate::report::build::Timeline;
+use crate::report::numbers::FlowNumbers;
+use crate::time::Timestamp;
+
+/// Where the packets come from, and which of them count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The captures, in the order in which they were named.
+    pub inputs: Vec<Input>,
+    /// A BPF expression.
+    pub filter: Option<String>,
+    /// Packets to read at most, after the filter.
+    pub count: Option<u64>,
+}
+
+/// Everything that was read.
+pub struct Reading {
+    /// The timelines, each with its files in the order in which they were read.
+    pub timelines: Vec<Timeline>,
+    /// The number of each flow.
+    pub numbers: FlowNumbers,
+}
+
+/// Somebody who wants to see each record as it is judged.
+pub trait Witness {
+    /// The names of the files, before the first record.
+    fn files(&mut self, _names: &[String]) {}
+
+    /// One record, captured at `time`; `flow` gives the number in the report of a flow of the record's timeline.
+    ///
+    /// # Errors
+    /// If what was seen cannot be passed on; it ends the run.
+    fn record(&mut self, _time: Timestamp, _seen: &Seen<'_>, _flow: impl Fn(u32) -> u32) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A judgement on an earlier record.
+    fn relabel(&mut self, _relabel: &Relabel) {}
+
+    /// All judgements that the last record brought have been handed over.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    fn settled(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Nobody.
+pub struct Unwatched;
+
+impl Witness for Unwatched {}
+
+/// Reads everything that can be read. What cannot is reported to `console`, and the rest is read all the same.
+///
+/// # Errors
+/// If nothing can be read, if the filter is wrong, or if the witness fails.
+pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) -> Result<Reading, Error> {
+    let filter = source.filter.as_deref().map(Filter::new).transpose()?;
+    let files = capture::plan(&readable(&source.inputs, console))?;
+    if files.len() > 1 {
+        witness.files(&files.iter().map(|file| file.input.name()).collect::<Vec<_>>());
+    }
+    console.begin_progress(bytes(&files));
+    let options = Options { number_streams: files.len() == 1 && filter.is_none() };
+    let mut run = Run {
+        options,
+        filter,
+        left: source.count.unwrap_or(u64::MAX),
+        timelines: Timelines::default(),
+        analyzers: Vec::new(),
+        files: Vec::new(),
+        numbers: FlowNumbers::default(),
+    };
+    for file in files {
+        run.read_file(file, console, witness)?;
+    }
+    console.end_progress();
+    Ok(run.finish(witness))
+}
+
+/// A run under way.
+struct Run {
+    options: Options,
+    filter: Option<Filter>,
+    /// Packets that may still be read.
+    left: u64,
+    timelines: Timelines,
+    /// One per timeline.
+    analyzers: Vec<Analyzer>,
+    /// Timeline and description of each file.
+    files: Vec<(usize, CaptureInfo)>,
+    numbers: FlowNumbers,
+}
+
+impl Run {
+    fn read_file(&mut self, file: PlannedFile, console: &mut Console, witness: &mut impl Witness) -> Result<(), Error> {
+        let (input, first_time) = (file.input.clone(), file.first_time);
+        let mut reader = match file.open() {
+            Ok(reader) => reader,
+            Err(error) => {
+                console.error(&error);
+                return Ok(());
+            }
+        };
+        let timeline = self.timelines.place(&input, first_time);
+        self.numbers.begin_file(timeline);
+        let failed = self.pump(&mut reader, timeline, console, witness)?;
+        console.end_file(reader.progress());
+        let mut info = reader.into_info();
+        if let Some(error) = failed {
+            console.error(&format_args!("{error}: analysed up to frame {}", info.frames));
+            let truncation = Truncation { offset: 0, frame: info.frames + 1, reason: error.to_string() };
+            info.truncated.get_or_insert(truncation);
+        } else if let Some(cut) = &info.truncated {
+            let (name, frame, reason) = (&info.name, info.frames, &cut.reason);
+            console.warning(&format_args!("{name}: {reason}; analysed up to frame {frame}"));
+        }
+        self.timelines.finish(timeline, &input, info.first_time.zip(info.last_time));
+        self.files.push((timeline, info));
+        Ok(())
+    }
+
+    /// Reads one file to its end, or to where it cannot be read any further; then the error is handed back.
+    fn pump(
+        &mut self,
+        reader: &mut Reader,
+        timeline: usize,
+        console: &mut Console,
+        witness: &mut impl Witness,
+    ) -> Result<Option<capture::Error>, Error> {
+        if self.analyzers.len() <= timeline {
+            self.analyzers.resize_with(timeline + 1, || Analyzer::new(self.options));
+        }
+        let Some(analyzer) = self.analyzers.get_mut(timeline) else { return Ok(None) };
+        analyzer.begin_file(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        while self.left > 0 {
+            let record = match reader.next_record() {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                Err(error) => return Ok(Some(error)),
+            };
+            let is_wanted = self.filter.as_mut().map_or(Ok(true), |filter| filter.matches(&record))?;
+            if is_wanted {
+                self.left -= 1;
+                let time = record.time;
+                let seen = analyzer.push(&record);
+                if let Seen::Segment(segment) = &seen {
+                    self.numbers.note(timeline, segment.flow);
+                }
+                let numbers = &self.numbers;
+                witness.record(time, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
+                analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
+                witness.settled()?;
+            }
+            console.step(|| reader.progress());
+        }
+        Ok(None)
+    }
+
+    fn finish(self, witness: &mut impl Witness) -> Reading {
+        let finish = |analyzer: Analyzer| analyzer.finish(|relabel| witness.relabel(&relabel));
+        let analyses = self.analyzers.into_iter().map(finish);
+        let mut timelines: Vec<_> = analyses.map(|analysis| Timeline { analysis, files: Vec::new() }).collect();
+        for (index, (timeline, info)) in self.files.into_iter().enumerate() {
+            if let Some(timeline) = timelines.get_mut(timeline) {
+                timeline.files.push((index, info));
+            }
+        }
+        Reading { timelines, numbers: self.numbers }
+    }
+}
+
+/// The inputs without those that cannot be opened, where there are others. Pipes are left for their turn: they can be
+/// opened only once.
+fn readable(inputs: &[Input], console: &mut Console) -> Vec<Input> {
+    if inputs.len() < 2 {
+        return inputs.to_vec();
+    }
+    let mut opens = |input: &&Input| match Reader::open(input) {
+        Ok(_) => true,
+        Err(error) => {
+            console.error(&error);
+            false
+        }
+    };
+    inputs.iter().filter(|input| is_pipe(input) || opens(input)).cloned().collect()
+}
+
+fn is_pipe(input: &Input) -> bool {
+    match input {
+        Input::Stdin => true,
+        Input::Path(path) => fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()),
+    }
+}
+
+/// The size of all files together; `None` where one of them has none.
+fn bytes(files: &[PlannedFile]) -> Option<u64> {
+    let size = |file: &PlannedFile| match &file.input {
+        Input::Stdin => None,
+        Input::Path(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len()),
+    };
+    files.iter().map(size).sum()
+}

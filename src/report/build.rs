@@ -1,0 +1,296 @@
+//! From the analysis to the model: every flow on demand, everything else at once.
+
+use crate::analyzer::{Analysis, FileAccount};
+use crate::capture::CaptureInfo;
+use crate::flow::gaps::{Clock, Gaps};
+use crate::flow::mark::Mark;
+use crate::flow::{Direction, Flow, FrameId, IcmpEvent, Orientation};
+use crate::report::conclude;
+use crate::report::model::{self, Both, Flows, Frame, Report};
+use crate::report::units::rfc3339;
+use crate::report::words;
+use crate::time::Span;
+use crate::timeouts::Table;
+use crate::verdict::attribution::attribute;
+use crate::verdict::service::Services;
+use crate::verdict::settings::{Estimate, settings};
+use crate::verdict::{Verdict, VerdictId};
+use crate::wire::{IcmpKind, Tunnel};
+
+/// Known timeouts named per gap at most.
+const NAMED: usize = 3;
+
+/// One timeline: the analysis of files that follow each other, with what was learnt of each file.
+pub struct Timeline {
+    /// The analysis.
+    pub analysis: Analysis,
+    /// The files, by their index in the report's `captures`.
+    pub files: Vec<(usize, CaptureInfo)>,
+}
+
+/// The report, and the flows it builds on demand.
+pub struct Built<'a> {
+    /// Everything beside the flows.
+    pub report: Report,
+    timelines: Vec<Judged>,
+    table: &'a Table,
+    several_files: bool,
+}
+
+/// A timeline with what its flows say together.
+pub(crate) struct Judged {
+    pub(crate) timeline: Timeline,
+    pub(crate) services: Services,
+    /// Number of its first flow in the report.
+    pub(crate) first_flow: u32,
+}
+
+impl Judged {
+    pub(crate) fn verdict(&self, flow: &Flow) -> Verdict {
+        self.services.judge(flow, &self.timeline.analysis)
+    }
+}
+
+/// Builds the report of a run over `timelines`, with known timeouts from `table`.
+#[must_use]
+pub fn build(timelines: Vec<Timeline>, table: &Table) -> Built<'_> {
+    let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
+    let several_files = files > 1;
+    let mut first_flow = 0u32;
+    let mut judged = Vec::with_capacity(timelines.len());
+    for timeline in timelines {
+        let flows = u32::try_from(timeline.analysis.flows.len()).unwrap_or(u32::MAX);
+        let services = Services::gather(&timeline.analysis);
+        judged.push(Judged { timeline, services, first_flow });
+        first_flow = first_flow.saturating_add(flows);
+    }
+    let report = conclude::report(&judged, table, several_files);
+    Built { report, timelines: judged, table, several_files }
+}
+
+impl Flows for Built<'_> {
+    fn flow(&self, id: u32) -> Option<model::Flow> {
+        let judged = self.timelines.iter().rev().find(|judged| judged.first_flow <= id)?;
+        let flow = judged.timeline.analysis.flows.get((id - judged.first_flow) as usize)?;
+        let verdict = judged.verdict(flow);
+        Some(FlowBuilder { flow, verdict: &verdict, table: self.table, several_files: self.several_files }.build(id))
+    }
+}
+
+/// A frame as the report names it.
+pub(crate) const fn frame(id: FrameId, several_files: bool) -> Frame {
+    if several_files { Frame::InFile { file: id.file, frame: id.number } } else { Frame::Only(id.number) }
+}
+
+struct FlowBuilder<'a> {
+    flow: &'a Flow,
+    verdict: &'a Verdict,
+    table: &'a Table,
+    several_files: bool,
+}
+
+impl FlowBuilder<'_> {
+    fn build(&self, id: u32) -> model::Flow {
+        let flow = self.flow;
+        let extras = flow.extras();
+        let clocks = [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())];
+        model::Flow {
+            id,
+            wireshark_stream: flow.stream.filter(|_| !self.several_files),
+            community_id: flow.key.community_id(),
+            client: flow.client().to_string(),
+            server: flow.server().to_string(),
+            orientation: match flow.orientation {
+                Orientation::Handshake => "handshake",
+                Orientation::Inferred => "inferred",
+            },
+            tunnel: extras.and_then(|extras| extras.tunnel).map(tunnel),
+            real_client: extras.and_then(|extras| extras.real_client).map(|client| client.to_string()),
+            first_time: rfc3339(flow.first.time),
+            last_time: rfc3339(flow.last.time),
+            packets: Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.packets).sum(),
+            payload_bytes: self.both(|direction| flow.end(direction).counters.payload_bytes),
+            sequence: self.both(|direction| self.sequence(direction)),
+            rtt_s: flow.rtt().map(Span::as_secs_f64),
+            keepalive: self.both(|direction| self.keepalive(direction)),
+            zero_window_probes: self.both(|direction| flow.end(direction).counters.zero_window_probes),
+            retransmissions: self.both(|direction| flow.end(direction).counters.retransmissions),
+            longest_silence: self.both(|direction| self.silence(direction)),
+            gaps: clocks.into_iter().flat_map(|(clock, gaps)| self.gaps(clock, gaps)).collect(),
+            gaps_total: clocks.into_iter().filter_map(|(_, gaps)| gaps).map(Gaps::total).sum(),
+            resets: flow.resets().map(|reset| self.reset(reset)).collect(),
+            resets_total: extras.map_or(0, |extras| extras.resets.total()),
+            icmp: extras.into_iter().flat_map(|extras| extras.icmp.iter()).map(|event| self.icmp(event)).collect(),
+            icmp_total: extras.map_or(0, |extras| extras.icmp.total()),
+            waiting: self.waiting(),
+            half_open: self.verdict.half_open.map(Direction::sender),
+            verdict: self.verdict(),
+        }
+    }
+
+    fn both<T>(&self, value: impl Fn(Direction) -> T) -> Both<T> {
+        Both { c2s: value(Direction::FromInitiator), s2c: value(Direction::FromResponder) }
+    }
+
+    fn frame(&self, mark: Mark) -> Frame {
+        frame(mark.frame, self.several_files)
+    }
+
+    fn sequence(&self, direction: Direction) -> model::Sequence {
+        let counters = self.flow.end(direction).counters;
+        model::Sequence {
+            segments: counters.packets,
+            out_of_order: counters.out_of_order,
+            spurious: counters.spurious,
+            missing_bytes: counters.missing_bytes,
+            unseen_bytes: counters.unseen_bytes,
+            duplicate_frames: counters.duplicates,
+        }
+    }
+
+    fn keepalive(&self, direction: Direction) -> model::Keepalive {
+        let Some(probes) = self.flow.probes(direction) else {
+            return model::Keepalive::default();
+        };
+        let stats = &probes.keepalive;
+        let settings = settings(self.flow, direction);
+        let likely = |estimate: Option<Estimate>| estimate.and_then(|estimate| estimate.likely).map(Span::as_secs_f64);
+        let range = |estimate: Option<Estimate>| {
+            estimate.map(|estimate| [estimate.least.as_secs_f64(), estimate.most.as_secs_f64()])
+        };
+        model::Keepalive {
+            probes: stats.total(),
+            answered: stats.answered,
+            unanswered: stats.unanswered(),
+            answered_by_reset: stats.reset,
+            style: match (stats.empty, stats.one_byte) {
+                (0, 0) => None,
+                (_, 0) => Some("empty"),
+                (0, _) => Some("one-byte"),
+                _ => Some("mixed"),
+            },
+            frames: stats.frames.iter().map(|id| frame(*id, self.several_files)).collect(),
+            frames_total: stats.frames.total(),
+            time_s: likely(settings.time),
+            time_range_s: range(settings.time),
+            interval_s: likely(settings.interval),
+            interval_range_s: range(settings.interval),
+            count: settings.count,
+        }
+    }
+
+    fn silence(&self, direction: Direction) -> Option<model::Silence> {
+        let silence = self.flow.end(direction).silence;
+        (silence.length > Span::ZERO).then(|| model::Silence {
+            duration_s: silence.length.as_secs_f64(),
+            start_frame: self.frame(silence.start),
+            end_frame: self.frame(silence.end),
+        })
+    }
+
+    fn gaps(&self, clock: Clock, gaps: Option<&Gaps>) -> Vec<model::Gap> {
+        let kept = gaps.map(Gaps::kept).unwrap_or_default();
+        let gap = |gap: &crate::flow::gaps::Gap| model::Gap {
+            clock: clock.name(),
+            start_frame: self.frame(gap.start),
+            end_frame: gap.ended_by.map(|ender| self.frame(ender.mark)),
+            duration_s: gap.length.as_secs_f64(),
+            ended_by: gap.ended_by.map(|ender| format!("{} {}", ender.direction.sender(), ender.kind)),
+            outcome: gap.outcome.name(),
+            half_closed: gap.half_closed,
+            known_timeouts: self.known_timeouts(clock, gap),
+        };
+        kept.iter().map(gap).collect()
+    }
+
+    /// Which known timers the gap could show: those that ended it if it died, those that it disproves if it survived.
+    fn known_timeouts(&self, clock: Clock, gap: &crate::flow::gaps::Gap) -> Vec<String> {
+        conclude::known(self.table, clock, gap, NAMED)
+    }
+
+    fn reset(&self, reset: &crate::flow::resets::Reset) -> model::Reset {
+        use crate::flow::resets::Acceptability;
+        let who = attribute(self.flow, reset);
+        model::Reset {
+            frame: self.frame(reset.mark),
+            from: reset.direction.sender(),
+            origin: who.origin.name(),
+            confidence: who.confidence.name(),
+            reasons: who.reasons.iter().map(words::reason).collect(),
+            effective: reset.is_effective(),
+            acceptability: match reset.acceptability {
+                Acceptability::Exact => "accepted",
+                Acceptability::InWindow => "challenged",
+                Acceptability::Outside => "ignored",
+                Acceptability::Unknown => "unknown",
+            },
+        }
+    }
+
+    fn icmp(&self, event: &IcmpEvent) -> model::Icmp {
+        model::Icmp {
+            frame: self.frame(event.mark),
+            about: event.about.sender(),
+            from: event.from.to_string(),
+            message: match event.kind {
+                IcmpKind::Unreachable(code) => format!("destination unreachable, code {code}"),
+                IcmpKind::TooBig(0) => "fragmentation needed".to_owned(),
+                IcmpKind::TooBig(mtu) => format!("fragmentation needed, MTU {mtu}"),
+                IcmpKind::TimeExceeded => "time exceeded".to_owned(),
+                IcmpKind::Other(kind, code) => format!("ICMP type {kind}, code {code}"),
+            },
+        }
+    }
+
+    /// The client waits where it spoke last, its peer acknowledged what it said, and no answer came.
+    fn waiting(&self) -> Option<model::Waiting> {
+        let turn = self.flow.turn?;
+        let over = matches!(self.verdict.id, VerdictId::Graceful);
+        (turn.direction == Direction::FromInitiator && !over).then(|| model::Waiting {
+            side: turn.direction.sender(),
+            since_frame: self.frame(turn.start),
+            request: None,
+        })
+    }
+
+    fn verdict(&self) -> model::Verdict {
+        let verdict = self.verdict;
+        model::Verdict {
+            id: verdict.id.name(),
+            confidence: verdict.confidence.name(),
+            reasons: verdict.reasons.iter().map(words::reason).collect(),
+            gap_s: verdict.gap.map(|(_, gap)| gap.length.as_secs_f64()),
+            timeout_s: verdict.timeout.map(Span::as_secs_f64),
+            frames: verdict.frames.iter().map(|id| frame(*id, self.several_files)).collect(),
+        }
+    }
+}
+
+fn tunnel(tunnel: Tunnel) -> String {
+    match tunnel {
+        Tunnel::Gre(None) => "gre".to_owned(),
+        Tunnel::Gre(Some(key)) => format!("gre key {key}"),
+        Tunnel::Erspan(session) => format!("erspan session {session}"),
+        Tunnel::IpInIp => "ip-in-ip".to_owned(),
+        Tunnel::Vxlan(vni) => format!("vxlan vni {vni}"),
+        Tunnel::Geneve(vni) => format!("geneve vni {vni}"),
+        Tunnel::Gtpu(teid) => format!("gtp-u teid {teid}"),
+    }
+}
+
+/// One capture of the report.
+pub(crate) fn capture(info: &CaptureInfo, account: &FileAccount, timeline: u32, several_files: bool) -> model::Capture {
+    model::Capture {
+        file: info.name.clone(),
+        format: info.format.to_string(),
+        link_types: info.link_types.iter().map(ToString::to_string).collect(),
+        packets: info.packets,
+        tcp_segments: account.tcp_segments,
+        first_time: info.first_time.map(rfc3339),
+        last_time: info.last_time.map(rfc3339),
+        timeline,
+        skips: conclude::skips(account, several_files),
+        truncated: info.truncated.is_some(),
+        quality: conclude::file_quality(info, account),
+    }
+}

@@ -1,0 +1,157 @@
+//! The report for people: one sentence, what to change, the flows that matter, services, and what limits the verdict.
+//!
+//! Words from packets and file names go through [`escaped`] wherever they are printed. Colour only repeats what the
+//! words say.
+
+mod captures;
+mod cells;
+mod flows;
+mod page;
+
+use std::io::{self, Write};
+
+use self::page::Page;
+use super::Listed;
+use super::escape::escaped;
+use super::model::{Candidate, Finding, Flows, Report, Service};
+use super::units::{self, TimeFormat};
+use crate::time::Span;
+
+/// How the report looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Columns, at least 80.
+    pub width: u16,
+    /// Whether to colour.
+    pub color: bool,
+    /// Whether to keep to ASCII.
+    pub ascii: bool,
+    /// Which flows are listed.
+    pub flows: Listed,
+    /// Flows and services shown at most; 0 for no limit.
+    pub limit: u32,
+    /// Flows without a gap as long as this are not shown.
+    pub min_gap: Span,
+    /// How times are shown.
+    pub time: TimeFormat,
+}
+
+impl TextOptions {
+    fn most(&self) -> usize {
+        if self.limit == 0 { usize::MAX } else { self.limit as usize }
+    }
+}
+
+/// Candidates named for one service.
+const CANDIDATES: usize = 3;
+
+/// Writes the report.
+///
+/// # Errors
+/// Whatever `out` returns.
+pub fn render(report: &Report, flows: &impl Flows, options: &TextOptions, out: &mut impl Write) -> io::Result<()> {
+    let mut page = Page::new(out, options.width, options.color);
+    page.strong(&escaped(&report.summary.sentence))?;
+    if let Some(next_step) = &report.summary.next_step {
+        page.paragraph("Next: ", &escaped(next_step))?;
+    }
+    findings(report, &mut page)?;
+    flows::render(report, flows, options, &mut page)?;
+    services(report, options, &mut page)?;
+    captures::render(report, options, &mut page)
+}
+
+fn findings(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+    if report.findings.is_empty() {
+        return Ok(());
+    }
+    let is_advised = report.findings.iter().any(|finding| !finding.advice.is_empty());
+    page.heading(if is_advised { "What happened, and what to change" } else { "What happened" })?;
+    let mut given = Vec::new();
+    for finding in &report.findings {
+        page.paragraph(&format!("[{}] ", finding.severity), &escaped(&finding.title))?;
+        page.paragraph("  ", &escaped(&finding.detail))?;
+        advice(finding, &mut given, page)?;
+    }
+    Ok(())
+}
+
+/// The advice of one finding, without what another one has said already.
+fn advice<'a>(
+    finding: &'a Finding,
+    given: &mut Vec<(&'a str, &'a str)>,
+    page: &mut Page<'_, impl Write>,
+) -> io::Result<()> {
+    for advice in &finding.advice {
+        if given.contains(&(&advice.stack, &advice.text)) {
+            continue;
+        }
+        given.push((&advice.stack, &advice.text));
+        page.paragraph(&format!("  {}: ", escaped(&advice.stack)), &escaped(&advice.text))?;
+        // To be pasted: never wrapped.
+        for line in advice.snippet.lines() {
+            page.line(&format!("      {}", escaped(line)))?;
+        }
+    }
+    Ok(())
+}
+
+fn services(report: &Report, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+    let telling = |service: &&Service| service.died > 0 || service.survived_max_s.is_some();
+    let telling: Vec<_> = report.services.iter().filter(telling).collect();
+    if telling.is_empty() {
+        return Ok(());
+    }
+    page.heading("Services")?;
+    for service in telling.iter().take(options.most()) {
+        let flows = units::plural(service.flows, "flow");
+        let text = format!("{flows}, {} died of silence: {}", units::count(service.died), bracket(service));
+        page.paragraph(&format!("{}  ", escaped(&service.server)), &text)?;
+        candidates(&service.candidates, page)?;
+    }
+    match telling.len().saturating_sub(options.most()) {
+        0 => Ok(()),
+        more => page.line(&format!("{} more; --limit 0 shows all.", units::plural(more as u64, "service"))),
+    }
+}
+
+/// What the gaps of a service say of a timer.
+fn bracket(service: &Service) -> String {
+    let clock = if service.clock == "payload" { "without payload" } else { "without packets" };
+    let length = |secs: f64| units::duration(Span::from_secs_f64(secs));
+    let died = |least: f64| match service.died_max_s {
+        Some(most) if length(most) != length(least) => format!("{} to {}", length(least), length(most)),
+        _ => length(least),
+    };
+    match (service.survived_max_s, service.died_min_s) {
+        (Some(survived), Some(least)) => format!("{} {clock} survived, {} did not", length(survived), died(least)),
+        (None, Some(least)) => format!("{} {clock} did not survive; no shorter gap was seen that did", died(least)),
+        (Some(survived), None) => format!("{} {clock} survived", length(survived)),
+        (None, None) => "no gap to measure".to_owned(),
+    }
+}
+
+fn candidates(candidates: &[Candidate], page: &mut Page<'_, impl Write>) -> io::Result<()> {
+    for candidate in candidates.iter().take(CANDIDATES) {
+        let idle = units::duration(Span::from_secs_f64(candidate.idle_s));
+        let product = product(&candidate.vendor, &candidate.product);
+        let mut text = format!("{product}, {idle} ({}, {})", candidate.id, candidate.fit);
+        if !candidate.reasons.is_empty() {
+            text.push_str(": ");
+            text.push_str(&candidate.reasons.join("; "));
+        }
+        page.paragraph("  looks like: ", &escaped(&text))?;
+    }
+    match candidates.len().saturating_sub(CANDIDATES) {
+        0 => Ok(()),
+        more => page.line(&format!("  and {more} more that fit; `idlegap timeouts` explains each")),
+    }
+}
+
+/// The product with its vendor before it, unless it begins so.
+fn product(vendor: &str, product: &str) -> String {
+    if product.starts_with(vendor) { product.to_owned() } else { format!("{vendor} {product}") }
+}
+
+#[cfg(test)]
+mod tests;

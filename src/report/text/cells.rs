@@ -1,0 +1,166 @@
+//! What the table says of one flow, cell by cell; a line of a cell is one string.
+
+use crate::report::escape::escaped;
+use crate::report::model::{Flow, Frame, Gap, Keepalive, Reset};
+use crate::report::units;
+use crate::time::Span;
+
+/// Longer verdict ids are broken at their hyphen.
+const LONGEST_ID: usize = 19;
+
+/// The cells of one flow.
+pub(super) struct Cells {
+    pub(super) flow: String,
+    pub(super) ends: Vec<String>,
+    pub(super) verdict: Vec<String>,
+    pub(super) silence: Vec<String>,
+    pub(super) keepalive: Vec<String>,
+    pub(super) ended: Vec<String>,
+    pub(super) frames: Vec<String>,
+}
+
+impl Cells {
+    pub(super) fn new(flow: &Flow) -> Self {
+        Self {
+            flow: flow.id.to_string(),
+            ends: ends(flow),
+            verdict: verdict(flow),
+            silence: silence(flow),
+            keepalive: keepalive(flow),
+            ended: ended(flow),
+            frames: frames(flow),
+        }
+    }
+}
+
+/// The gap that the flow is judged by, else its longest one.
+pub(super) fn telling_gap(flow: &Flow) -> Option<&Gap> {
+    let distance = |gap: &Gap| flow.verdict.gap_s.map_or(-gap.duration_s, |judged| (judged - gap.duration_s).abs());
+    flow.gaps.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
+}
+
+/// Seconds of silence by which `--min-gap` measures the flow.
+pub(super) fn longest_gap_s(flow: &Flow) -> f64 {
+    let gaps = flow.gaps.iter().map(|gap| gap.duration_s);
+    gaps.chain(flow.verdict.gap_s).fold(0.0, f64::max)
+}
+
+fn ends(flow: &Flow) -> Vec<String> {
+    let mut lines = vec![escaped(&flow.client), format!("-> {}", escaped(&flow.server))];
+    if let Some(client) = &flow.real_client {
+        lines.push(format!("for {}", escaped(client)));
+    }
+    if let Some(tunnel) = &flow.tunnel {
+        lines.push(format!("in {}", escaped(tunnel)));
+    }
+    if flow.orientation == "inferred" {
+        lines.push("(ends inferred)".to_owned());
+    }
+    lines
+}
+
+fn verdict(flow: &Flow) -> Vec<String> {
+    let id = flow.verdict.id;
+    let mut lines = match id.split_once('-') {
+        Some((first, rest)) if id.len() > LONGEST_ID => vec![format!("{first}-"), rest.to_owned()],
+        _ => vec![id.to_owned()],
+    };
+    lines.push(flow.verdict.confidence.to_owned());
+    lines
+}
+
+fn silence(flow: &Flow) -> Vec<String> {
+    let gap = telling_gap(flow);
+    let Some(secs) = flow.verdict.gap_s.or(gap.map(|gap| gap.duration_s)) else { return vec!["-".to_owned()] };
+    let mut lines = vec![units::duration(Span::from_secs_f64(secs))];
+    if let Some(gap) = gap {
+        lines.push(if gap.clock == "payload" { "no payload" } else { "no packets" }.to_owned());
+        lines.push(gap.outcome.to_owned());
+    }
+    lines
+}
+
+fn keepalive(flow: &Flow) -> Vec<String> {
+    let sides = [("client", &flow.keepalive.c2s), ("server", &flow.keepalive.s2c)];
+    let seen = sides.into_iter().filter(|(_, keepalive)| keepalive.probes > 0);
+    let lines: Vec<_> = seen.map(|(side, keepalive)| side_keepalive(side, keepalive)).collect();
+    if lines.is_empty() { vec!["none".to_owned()] } else { lines }
+}
+
+fn side_keepalive(side: &str, keepalive: &Keepalive) -> String {
+    let mut text = format!("{side}: {}/{} answered", keepalive.answered, keepalive.probes);
+    let seconds = |secs: f64| units::seconds(Span::from_secs_f64(secs));
+    for (label, value) in [("time", keepalive.time_s), ("interval", keepalive.interval_s)] {
+        if let Some(value) = value {
+            text.push_str(&format!(", {label} {}", seconds(value)));
+        }
+    }
+    if let Some(count) = keepalive.count {
+        text.push_str(&format!(", gave up after {count}"));
+    }
+    text
+}
+
+/// How the flow ended, and what it left behind.
+fn ended(flow: &Flow) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let effective = flow.resets.iter().filter(|reset| reset.effective);
+    let resets: Vec<_> = effective.map(reset).collect();
+    for reset in &resets {
+        if !lines.contains(reset) {
+            lines.push(reset.clone());
+        }
+    }
+    if lines.is_empty() {
+        lines.push(without_reset(flow.verdict.id).to_owned());
+    }
+    if let Some(icmp) = flow.icmp.first() {
+        lines.push(format!("ICMP {} from {}", escaped(&icmp.message), escaped(&icmp.from)));
+    }
+    if let Some(end) = flow.half_open {
+        lines.push(format!("half-open: the {end} does not know"));
+    }
+    if let Some(waiting) = &flow.waiting {
+        let request = waiting.request.as_deref().map(|request| format!(": {}", escaped(request)));
+        let since = frame(waiting.since_frame);
+        lines.push(format!("{} waiting since frame {since}{}", waiting.side, request.unwrap_or_default()));
+    }
+    lines
+}
+
+fn reset(reset: &Reset) -> String {
+    let sender = match reset.origin {
+        "endpoint" => format!("sent by the {}", reset.from),
+        "middlebox" => format!("in the {}'s name, sent by a middlebox", reset.from),
+        _ => format!("in the {}'s name, sender unknown", reset.from),
+    };
+    format!("RST {sender} ({})", reset.confidence)
+}
+
+/// How a flow of this verdict ended, where it was not by a RST.
+fn without_reset(verdict: &str) -> &'static str {
+    match verdict {
+        "graceful" => "FIN from both ends",
+        "idle-close" | "half-closed-timeout" | "close-race" | "age-limit" => "FIN",
+        "idle-drop" | "keepalive-exhausted" | "retransmission-exhausted" | "refused" => "no answer",
+        "zero-window-stall" => "receive window closed",
+        _ => "not seen to end",
+    }
+}
+
+fn frames(flow: &Flow) -> Vec<String> {
+    let frames: Vec<_> = flow.verdict.frames.iter().map(|at| frame(*at)).collect();
+    let mut lines = vec![if frames.is_empty() { "-".to_owned() } else { frames.join(" ") }];
+    if let Some(stream) = flow.wireshark_stream {
+        lines.push(format!("stream {stream}"));
+    }
+    lines
+}
+
+/// A frame number; with several files the number of the file, counted from 1, before it.
+pub(super) fn frame(frame: Frame) -> String {
+    match frame {
+        Frame::Only(number) => number.to_string(),
+        Frame::InFile { file, frame } => format!("{}:{frame}", file.saturating_add(1)),
+    }
+}

@@ -1,0 +1,198 @@
+//! Where the program differs from tshark on purpose: each difference by name, with the reason and a capture that shows it.
+
+use crate::support::difference::{Aspect, Difference};
+use crate::support::tshark::Label;
+
+/// A deliberate difference.
+pub(crate) struct Divergence {
+    pub(crate) name: &'static str,
+    /// Why the program is right, or why it may differ.
+    pub(crate) reason: &'static str,
+    /// The capture that must show it: a fixture, a packet script or a scene, by its name.
+    pub(crate) fixture: &'static str,
+    /// Whether a difference is of this sort.
+    pub(crate) covers: fn(&Difference) -> bool,
+}
+
+/// Captures of headers that tshark lists as far as it can read them.
+const DAMAGED: [&str; 5] = ["cut-at-16", "total-length-16-of-tcp", "data-offset-0", "data-offset-4", "data-offset-15"];
+
+/// Every deliberate difference. One that no capture shows is an error, so is a difference that no entry covers.
+pub(crate) const DIVERGENCES: &[Divergence] = &[
+    Divergence {
+        name: "quoted-header",
+        reason: "a TCP header inside an ICMP error was not sent here as a segment; tshark lists it in a stream",
+        fixture: "quote-of-known",
+        covers: |it| it.aspect == Aspect::Frame && it.theirs.as_ref().is_some_and(|row| row.is_quoted()),
+    },
+    Divergence {
+        name: "fragment-frame",
+        reason: "the first fragment carries the header and counts; tshark lists the segment at the fragment that completes the datagram",
+        fixture: "fragments",
+        covers: |it| it.aspect == Aspect::Frame && it.capture.starts_with("fragments"),
+    },
+    Divergence {
+        name: "damaged-header",
+        reason: "a TCP header that is cut or contradicts itself is skipped and counted, though it takes its stream number",
+        fixture: "data-offset-4",
+        covers: |it| it.aspect == Aspect::Frame && DAMAGED.contains(&it.capture.as_str()) && it.ours.is_none(),
+    },
+    Divergence {
+        name: "damaged-header-number",
+        reason: "a header that contradicts itself has no initial number to compare a later SYN with; tshark takes one from it",
+        fixture: "data-offset-4",
+        covers: |it| it.aspect == Aspect::Stream && DAMAGED.contains(&it.capture.as_str()),
+    },
+    Divergence {
+        name: "reset-without-ack",
+        reason: "RFC 9293 3.1: the acknowledgment field counts only under the ACK flag; tshark takes that of a FULLNAT director's RST \
+                 for an acknowledgment of what comes next",
+        fixture: "lvs-reset-ignored-client",
+        covers: |it| {
+            let spurious = [Label::Retransmission, Label::SpuriousRetransmission];
+            it.capture.starts_with("lvs-") && (it.is("data", &spurious) || it.is("retransmission", &spurious))
+        },
+    },
+    Divergence {
+        name: "fast-open-data-refused",
+        reason: "RFC 7413 4.2.2: payload of a SYN or SYN-ACK that was not acknowledged is sent for the first time again",
+        fixture: "fast-open-answer-data-refused",
+        covers: |it| it.capture.starts_with("fast-open") && it.is("data", &[Label::Retransmission]),
+    },
+    Divergence {
+        name: "reset-above-next",
+        reason: "a RST takes no sequence space (RFC 9293 3.10.7): one that was challenged moves nothing; tshark moves the next number",
+        fixture: "reset-challenged-and-survived",
+        covers: |it| it.capture == "reset-challenged-and-survived" && it.is("data", &[Label::Retransmission]),
+    },
+    Divergence {
+        name: "replayed",
+        reason: "the same SYN again while time runs backwards begins a new generation; tshark goes on in the stream",
+        fixture: "replayed-capture",
+        covers: |it| it.capture == "replayed-capture" && it.is("data", &[Label::Retransmission]),
+    },
+    Divergence {
+        name: "window-closed",
+        reason: "semantics rule 14: a window that closes is a changed window; tshark calls window updates only those that leave it open",
+        fixture: "zero-window-probe-once",
+        covers: |it| it.is("window-update", &[]),
+    },
+    Divergence {
+        name: "fragment-length",
+        reason: "the segment stands at the fragment with its header, with the octets of that fragment",
+        fixture: "fragments-backwards",
+        covers: |it| it.aspect == Aspect::Number && it.capture.starts_with("fragments") && it.note() == "fragmented",
+    },
+    Divergence {
+        name: "length-beyond-frame",
+        reason: "the length is the IP header's, also where a tool shortened the frame and its record; tshark takes the shorter of the two",
+        fixture: "total-length-beyond-frame",
+        covers: |it| it.aspect == Aspect::Number && it.their_len().is_some_and(|len| len < it.len()),
+    },
+    Divergence {
+        name: "vxlan-on-8472",
+        reason: "Linux sends VXLAN to port 8472 unless told otherwise; tshark knows 4789 only",
+        fixture: "tunnel-vxlan-old-port",
+        covers: |it| it.aspect == Aspect::Frame && it.capture == "tunnel-vxlan-old-port" && it.theirs.is_none(),
+    },
+    Divergence {
+        name: "empty-zero-window-probe",
+        reason: "semantics rule 3: Linux probes a closed window with an empty segment below SND.UNA; tshark takes it for a keepalive",
+        fixture: "zero-window-stall",
+        covers: |it| it.is("zero-window-probe", &[Label::KeepAlive]) && it.len() == 0,
+    },
+    Divergence {
+        name: "answer-to-empty-zero-window-probe",
+        reason: "semantics rule 13: the answer to a probe that tshark does not recognise",
+        fixture: "zero-window-stall",
+        covers: |it| it.is("zero-window-probe-ack", &[]),
+    },
+    Divergence {
+        name: "one-byte-retransmission",
+        reason: "semantics rule 8: the byte was never acknowledged, so it is data again and no keepalive",
+        fixture: "loss-single-byte-client",
+        covers: |it| it.is("retransmission", &[Label::KeepAlive]) && it.len() == 1,
+    },
+    Divergence {
+        name: "answer-to-one-byte-retransmission",
+        reason: "what answers data is no answer to a keepalive",
+        fixture: "loss-single-byte-client",
+        covers: |it| it.is("ack", &[Label::KeepAliveAck]) || it.is("dup-ack", &[Label::KeepAliveAck]),
+    },
+    Divergence {
+        name: "midstream-zero-window-probe",
+        reason: "semantics rule 3 goes by what the far end acknowledged; tshark counts from the first segment it saw",
+        fixture: "zero-window-probes-only",
+        covers: |it| it.one_of("zero-window-probe", &[&[], &[Label::DuplicateAck]]),
+    },
+    Divergence {
+        name: "ack-behind-own-fin",
+        reason: "semantics rule 9: a pure ACK with the number of the FIN before it is late, not a probe",
+        fixture: "ack-after-fin",
+        covers: |it| it.is("ack", &[Label::KeepAlive]) && it.len() == 0,
+    },
+    Divergence {
+        name: "midstream-probe",
+        reason: "semantics rule 7: a probe is known by the answer or by its repetition; tshark counts from the first segment it saw",
+        fixture: "midstream-keepalive",
+        covers: |it| it.one_of("keepalive-probe", &[&[], &[Label::DuplicateAck]]),
+    },
+    Divergence {
+        name: "unrecognised-answer",
+        reason: "semantics rule 10: an answer may follow a probe that tshark did not recognise, or stand behind the far end's own probe",
+        fixture: "both-ends-probing",
+        covers: |it| it.one_of("keepalive-ack", &[&[], &[Label::DuplicateAck]]),
+    },
+    Divergence {
+        name: "answer-with-another-window",
+        reason: "semantics rule 10: the window of an answer may differ; tshark calls it a window update",
+        fixture: "answer-with-another-window",
+        covers: |it| it.is("keepalive-ack", &[Label::WindowUpdate]),
+    },
+    Divergence {
+        name: "redundant-ack",
+        reason: "semantics rule 15: without data in flight a repeated ACK reports no loss",
+        fixture: "loss-single-byte-client",
+        covers: |it| it.is("ack", &[Label::DuplicateAck]),
+    },
+    Divergence {
+        name: "challenge-ack",
+        reason: "RFC 5961: the ACK answers a RST or SYN that was not acceptable; tshark sees the same numbers again",
+        fixture: "reset-challenged",
+        covers: |it| it.is("challenge-ack", &[Label::DuplicateAck]),
+    },
+    Divergence {
+        name: "data-behind-a-refused-reset",
+        reason: "a RST in the window moves what tshark expects next, so that the data that follows looks old to it",
+        fixture: "reset-challenged",
+        covers: |it| it.capture == "reset-challenged" && it.is("data", &[Label::Retransmission]),
+    },
+    Divergence {
+        name: "fast-open-refused",
+        reason: "RFC 7413: the SYN-ACK did not take the octet of the SYN, so it is sent for the first time that counts",
+        fixture: "fast-open-refused",
+        covers: |it| it.capture == "fast-open-refused" && it.is("data", &[Label::KeepAlive]),
+    },
+    Divergence {
+        name: "retransmission-soon",
+        reason: "semantics rule 17: what fills no hole is no reordering, however soon it comes",
+        fixture: "loss-single-byte-server",
+        covers: |it| it.is("retransmission", &[Label::OutOfOrder]),
+    },
+    Divergence {
+        name: "handshake-or-fin-again",
+        reason: "a repeated SYN, SYN-ACK or FIN keeps its kind, which says more",
+        fixture: "syn-again",
+        covers: |it| {
+            ["syn", "syn-ack", "fin"]
+                .iter()
+                .any(|kind| it.one_of(kind, &[&[Label::Retransmission], &[Label::OutOfOrder]]))
+        },
+    },
+    Divergence {
+        name: "duplicate-frame",
+        reason: "semantics rule 0: one transmission captured twice counts once",
+        fixture: "sll-router",
+        covers: |it| it.aspect == Aspect::Label && it.kind() == "duplicate-frame",
+    },
+];
