@@ -213,6 +213,8 @@ pub enum Reason {
     DataUnanswered(u32),
     /// The silence before the end, and the clock it is on.
     Gap(Clock, Span),
+    /// The server's side answered the silence with this HTTP status.
+    HttpStatus(u16),
     /// A FIN of the server ended the silence.
     ServerFin,
     /// A FIN of the client ended the silence.

@@ -105,7 +105,7 @@ impl FlowBuilder<'_> {
                 Orientation::Inferred => "inferred",
             },
             tunnel: extras.and_then(|extras| extras.tunnel).map(tunnel),
-            real_client: extras.and_then(|extras| extras.real_client).map(|client| client.to_string()),
+            real_client: flow.real_client().map(|client| client.to_string()),
             first_time: rfc3339(flow.first.time),
             last_time: rfc3339(flow.last.time),
             packets: Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.packets).sum(),
@@ -249,7 +249,7 @@ impl FlowBuilder<'_> {
         (turn.direction == Direction::FromInitiator && !over).then(|| model::Waiting {
             side: turn.direction.sender(),
             since_frame: self.frame(turn.start),
-            request: None,
+            request: request(self.flow),
         })
     }
 
@@ -264,6 +264,19 @@ impl FlowBuilder<'_> {
             frames: verdict.frames.iter().map(|id| frame(*id, self.several_files)).collect(),
         }
     }
+}
+
+/// What the client asked for, as far as it could be read. In a one-sided capture all payload is one turn, so that nothing
+/// tells which request is the last.
+pub(crate) fn request(flow: &Flow) -> Option<String> {
+    flow.end(Direction::FromResponder).last?;
+    let heads = flow.heads()?;
+    if let Some(name) = heads.request(Direction::FromInitiator) {
+        let host = heads.host(Direction::FromInitiator).map(|host| format!(" (host {host})")).unwrap_or_default();
+        return Some(format!("{name}{host}"));
+    }
+    let server_name = heads.tls()?.server_name.as_ref()?;
+    Some(format!("something encrypted, to {server_name}"))
 }
 
 fn tunnel(tunnel: Tunnel) -> String {

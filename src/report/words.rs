@@ -84,6 +84,7 @@ fn course_reason(reason: &Reason) -> String {
         }
         Reason::Gap(Clock::Packet, length) => format!("no packet either way for {}", duration(*length)),
         Reason::Gap(Clock::Payload, length) => format!("no payload either way for {}", duration(*length)),
+        Reason::HttpStatus(status) => format!("the server's side answered the silence with HTTP {status}"),
         Reason::ServerFin => "the server's side closed first (FIN)".to_owned(),
         Reason::ClientFin => "the client's side closed first (FIN)".to_owned(),
         Reason::KeepalivesAnswered(count) => {
