@@ -153,7 +153,7 @@ fn frames(flow: &Flow) -> Vec<String> {
     let frames: Vec<_> = flow.verdict.frames.iter().map(|at| frame(*at)).collect();
     let mut lines = vec![if frames.is_empty() { "-".to_owned() } else { frames.join(" ") }];
     if let Some(stream) = flow.wireshark_stream {
-        lines.push(format!("stream {stream}"));
+        lines.push(format!("tcp.stream {stream}"));
     }
     lines
 }
