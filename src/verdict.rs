@@ -183,6 +183,8 @@ pub enum Reason {
     SameHopLimit(u8),
     /// RSTs in both directions within this time, out of silence.
     BothDirections(Span),
+    /// Only one of the RSTs that a box sends to both ends was captured: the one toward this end.
+    OneResetSeen(Direction),
     /// Nothing provoked the RST: silence before it.
     Spontaneous(Span),
     /// Bare RST with an acknowledgment field: a FULLNAT director is on the path.

@@ -62,8 +62,13 @@ fn handshake(flow: &Flow, end: Timestamp) -> Option<Verdict> {
 fn by_reset(flow: &Flow) -> Option<Verdict> {
     let (reset, who) = decisive(flow)?;
     let verdict = reset_verdict(flow, reset, &who);
+    // A box that resets out of silence resets both ends (LVS FULLNAT), of which one end's capture shows one RST.
+    let resets_both = verdict.id == VerdictId::IdleReset;
     let half_open = half_open_after(flow, reset, who.origin);
-    let half_open = half_open.filter(|_| verdict.id.matters());
+    let half_open =
+        half_open.filter(|_| verdict.id.matters() && !(resets_both && reset.is_effective())).or(verdict.half_open);
+    let seen_once = resets_both && flow.resets().all(|other| other.direction == reset.direction);
+    let verdict = if seen_once { verdict.because(Reason::OneResetSeen(reset.direction.reverse())) } else { verdict };
     let reasons = verdict.reasons.iter().cloned().chain(who.reasons).collect();
     Some(Verdict { reasons, half_open, ..verdict }.at(reset.mark.frame))
 }

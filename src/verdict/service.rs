@@ -215,7 +215,9 @@ fn is_ambiguous(verdict: &Verdict) -> bool {
             && verdict.reasons.contains(&Reason::AlsoFits(VerdictId::IdleResetNext))
 }
 
-const fn manner(id: VerdictId) -> Option<Expiry> {
+/// How a flow of that verdict was killed.
+#[must_use]
+pub const fn manner(id: VerdictId) -> Option<Expiry> {
     match id {
         VerdictId::IdleReset => Some(Expiry::RstBoth),
         VerdictId::IdleResetNext => Some(Expiry::RstOnNextPacket),
