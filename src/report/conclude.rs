@@ -12,6 +12,7 @@ use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::{Direction, Flow, Socket};
 use crate::report::build::{self, Judged};
 use crate::report::model::{self, Advice, Candidate, Finding, Frame, Report, Service};
+use crate::report::numbers::FlowNumbers;
 use crate::report::units::{duration, plural};
 use crate::report::words;
 use crate::time::Span;
@@ -27,8 +28,8 @@ const CANDIDATES: usize = 5;
 const FINDINGS: usize = 100;
 
 /// Concludes from all timelines.
-pub(crate) fn report(timelines: &[Judged], table: &Table, several_files: bool) -> Report {
-    let gathered = Gathered::from(timelines);
+pub(crate) fn report(timelines: &[Judged], numbers: &FlowNumbers, table: &Table, several_files: bool) -> Report {
+    let gathered = Gathered::from(timelines, numbers);
     let services = services(timelines, table);
     let findings = gathered.findings(several_files);
     let captures = captures(timelines, several_files);
@@ -67,11 +68,12 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    fn from(timelines: &[Judged]) -> Self {
+    fn from(timelines: &[Judged], numbers: &FlowNumbers) -> Self {
         let mut gathered = Self { flows: 0, counts: BTreeMap::new(), groups: BTreeMap::new(), matter: Vec::new() };
-        for judged in timelines {
-            for (index, flow) in (judged.first_flow..).zip(&judged.timeline.analysis.flows) {
-                gathered.add(index, flow, judged.verdict(flow));
+        for (timeline, judged) in timelines.iter().enumerate() {
+            for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+                let number = numbers.number(timeline, index).unwrap_or(index);
+                gathered.add(number, flow, judged.verdict(flow));
             }
         }
         gathered.matter.sort_unstable();
