@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::analyzer::FileAccount;
 use crate::flow::bounded::FirstLast;
 use crate::flow::gaps::{Clock, Gap, Outcome};
-use crate::flow::{Direction, Flow, Socket};
+use crate::flow::{Direction, Flow, SegmentKind, Socket};
 use crate::report::build::{self, Judged};
 use crate::report::model::{self, Advice, Candidate, Finding, Frame, Report, Service};
 use crate::report::numbers::FlowNumbers;
@@ -177,10 +177,11 @@ fn advice(id: VerdictId, group: &Group) -> Vec<Advice> {
 /// Known timers that a gap could show: those that may have ended it if it died, those whose value it reached if not.
 pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, most: usize) -> Vec<String> {
     const LONG: Span = Span::from_secs(5);
-    if gap.length < LONG || gap.outcome != Outcome::Died {
+    let by_reset = gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Rst);
+    if gap.length < LONG || gap.outcome != Outcome::Died || (by_reset && clock == Clock::Payload) {
         return Vec::new();
     }
-    let on_next = gap.ended_by.is_some_and(|ender| ender.kind != crate::flow::SegmentKind::Rst);
+    let on_next = gap.ended_by.is_some_and(|ender| ender.kind != SegmentKind::Rst);
     let manner = match (clock, on_next) {
         (Clock::Payload, _) => Some(Expiry::Fin),
         (Clock::Packet, true) => None,
