@@ -268,7 +268,7 @@ fn against_a_timer_of_payload_no_keepalive_is_offered() {
     assert!(ssh.snippet.ends_with("ServerAliveInterval 30"), "{}", ssh.snippet);
 
     let unproven = Situation { client: Side::default(), ..close };
-    assert!(words(&advise(&unproven, None)).contains("most likely runs a timer of payload"));
+    assert!(words(&advise(&unproven, None)).contains("most likely a timer of payload"));
 }
 
 /// A close in good order by a box whose timer counts packets.
@@ -339,6 +339,26 @@ fn limits_of_the_stacks_themselves_are_kept() {
     assert!(hikari.snippet.ends_with("keepaliveTime=900000"), "below the default maxLifetime of 1800 s: {hikari:?}");
     let tiny = situation(VerdictId::IdleDrop, secs(12));
     assert!(advise(&tiny, Some(Stack::Grpc))[1].text.contains("Clients raise 6 s to 10 s"));
+}
+
+/// What Node sets: ten probes, a second apart.
+#[test]
+fn keepalive_that_gives_up_in_ten_seconds_is_said_to() {
+    let second = Estimate { least: secs(1), most: secs(1), likely: Some(secs(1)) };
+    let mut node = probing(60, 10, 0);
+    node.settings = Settings { interval: Some(second), count: Some(10), ..node.settings };
+    let gave_up = Situation { client: node, died_min: None, ..situation(VerdictId::KeepaliveExhausted, secs(1)) };
+    assert!(words(&advise(&gave_up, None)).contains("With 10 probes 1 s apart an outage of 10 s is enough"));
+    let usual = Situation { client: probing(60, 10, 0), ..gave_up };
+    assert!(!words(&advise(&usual, None)).contains("outage"));
+}
+
+#[test]
+fn one_octet_in_a_probe_suggests_windows() {
+    let seen =
+        Situation { client: Side { one_byte: 1, ..probing(7_200, 1, 0) }, ..situation(VerdictId::IdleDrop, secs(350)) };
+    let stacks: Vec<&str> = advise(&seen, None).iter().map(|advice| advice.stack).collect();
+    assert_eq!(stacks, ["any", "linux", "windows"]);
 }
 
 #[test]

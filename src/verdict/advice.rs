@@ -239,11 +239,13 @@ impl Remedy {
 
 impl Situation<'_> {
     /// The shortest timer that the advice has to hold for: the timer itself, or the least of the shortest silence that died
-    /// and the likely rows within the bracket.
+    /// and the likely rows of that clock within the bracket.
     fn limit(&self) -> Option<Span> {
         let upper = self.timeout.or(self.died_min)?;
+        let other_clock = if self.counts_payload() { Refresh::Refreshed } else { Refresh::NotRefreshed };
         let in_bracket = |idle: &Span| *idle <= upper && self.survived_max.is_none_or(|survived| survived < *idle);
-        let known = self.candidates.iter().map(|entry| entry.idle.span()).filter(in_bracket);
+        let rows = self.candidates.iter().filter(|entry| entry.refresh != other_clock);
+        let known = rows.map(|entry| entry.idle.span()).filter(in_bracket);
         Some(if self.timeout.is_some() { upper } else { known.min().unwrap_or(upper) })
     }
 
@@ -271,6 +273,7 @@ fn suggested(situation: &Situation<'_>, remedy: &Remedy) -> Vec<Stack> {
         (Protocol::PostgreSql | Protocol::MySql, Remedy::Lifetime(_)) => Stack::Hikaricp,
         (Protocol::PostgreSql, Remedy::Keepalive(_)) => Stack::Libpq,
         (Protocol::PostgreSql, _) => Stack::Postgresql,
+        (Protocol::MySql, _) if situation.request_in_flight => Stack::Jdbc,
         (Protocol::MySql, _) => Stack::Hikaricp,
         (Protocol::Redis, _) => Stack::Redis,
         (Protocol::Ssh, _) => Stack::Ssh,
@@ -278,10 +281,15 @@ fn suggested(situation: &Situation<'_>, remedy: &Remedy) -> Vec<Stack> {
         (Protocol::Http | Protocol::Tls, _) => Stack::Nginx,
     });
     match remedy {
-        Remedy::Keepalive(_) => stack.into_iter().chain([Stack::Linux, Stack::C]).collect(),
+        Remedy::Keepalive(_) => stack.into_iter().chain([Stack::Linux, per_socket(situation)]).collect(),
         Remedy::Payload(_) | Remedy::Lifetime(_) => stack.into_iter().collect(),
         Remedy::TooShort(_) | Remedy::Nothing => Vec::new(),
     }
+}
+
+/// One octet in a probe (RFC 1122 4.2.3.6 allows it) speaks of Windows; of others only illumos and small stacks send it.
+const fn per_socket(situation: &Situation<'_>) -> Stack {
+    if situation.client.one_byte > 0 || situation.server.one_byte > 0 { Stack::Windows } else { Stack::C }
 }
 
 fn for_stack(situation: &Situation<'_>, remedy: &Remedy, stack: Stack) -> Option<Advice> {

@@ -18,9 +18,12 @@ pub(super) fn text(situation: &Situation<'_>, remedy: &Remedy) -> String {
         Remedy::TooShort(limit) => said.push(too_short(*limit)),
         Remedy::Payload(figures) => payload(situation, *figures, &mut said),
         Remedy::Lifetime(lifetime) => said.push(lifetime_text(*lifetime)),
-        Remedy::Nothing => said.extend(no_setting(situation)),
+        Remedy::Nothing => {
+            said.extend(no_setting(situation));
+            said.extend(gave_up_soon(situation));
+            said.extend(too_eager(situation));
+        }
     }
-    said.extend(too_eager(situation));
     if situation.too_many_pings {
         said.push(too_many_pings());
     }
@@ -49,16 +52,16 @@ fn knob(entry: &Entry) -> Option<String> {
 fn keepalive(situation: &Situation<'_>, figures: Figures, said: &mut Vec<String>) {
     let time = figures.time;
     said.push(format!(
-        "{}: set TCP keepalive on one end of the path at least, with a time and an interval of at most {time} s, which leaves \
-         room for kernels that fire up to 12.5 % late.",
+        "{}: turn on TCP keepalive at one end at least, with a time and an interval of at most {time} s, since kernels fire up \
+         to 12.5 % late.",
         bound(situation)
     ));
-    said.extend(already_on(situation, figures));
-    if figures.time < COMMON_INTERVAL {
+    if time < COMMON_INTERVAL {
         said.push(format!(
             "Set both: answered probes repeat at the larger of the two, and Linux leaves the interval at {COMMON_INTERVAL} s."
         ));
     }
+    said.extend(already_on(situation, figures));
     said.extend(caution(situation, figures));
     said.extend(payload_rows(situation));
     if situation.verdict == VerdictId::HalfClosedTimeout {
@@ -142,7 +145,7 @@ fn verdict_on(name: &str, side: &Side, other: &str, far: &Side, limit: Span, fig
 
 /// Rows that would not see a keepalive.
 fn payload_rows(situation: &Situation<'_>) -> Option<String> {
-    let entry = situation.candidates.iter().find(|entry| entry.refresh == Refresh::NotRefreshed)?;
+    let entry = situation.candidates.iter().take(KNOBS).find(|entry| entry.refresh == Refresh::NotRefreshed)?;
     Some(format!(
         "If the box is {} {}, keepalive does not help: its timer counts payload.",
         entry.vendor, entry.product
@@ -192,7 +195,7 @@ fn too_short(limit: Span) -> String {
 
 fn payload(situation: &Situation<'_>, figures: PayloadFigures, said: &mut Vec<String>) {
     said.push(match situation.answered() {
-        0 => "The side that closed most likely runs a timer of payload, which TCP keepalive does not restart.".to_owned(),
+        0 => "What ended the connection is most likely a timer of payload, which TCP keepalive does not restart.".to_owned(),
         answered => format!(
             "TCP keepalive cannot help here: the timer counts payload. Probes were answered ({answered}), and the connection \
              ended all the same."
@@ -262,6 +265,25 @@ fn close_race(situation: &Situation<'_>) -> String {
         "The request met the server's own idle timer: let the client close idle connections {below}, and repeat requests that \
          are safe to repeat (RFC 9110 9.2.2). TCP keepalive does not help."
     )
+}
+
+/// Settings by which a short outage of the path ends the connection, such as Node's ten probes in ten seconds.
+fn gave_up_soon(situation: &Situation<'_>) -> Option<String> {
+    const OUTAGE: Span = Span::from_secs(60);
+    if situation.verdict != VerdictId::KeepaliveExhausted {
+        return None;
+    }
+    [&situation.client, &situation.server].into_iter().find_map(|side| {
+        let (interval, count) = (value(side.settings.interval?), side.settings.count?);
+        let outage = interval.times(i64::from(count));
+        (outage < OUTAGE).then(|| {
+            format!(
+                "With {count} probes {} apart an outage of {} is enough: more probes, or a longer interval, ride out more.",
+                seconds(interval),
+                seconds(outage)
+            )
+        })
+    })
 }
 
 /// Probes far more often than the timer needs.

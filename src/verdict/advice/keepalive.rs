@@ -37,7 +37,10 @@ fn linux(figures: Figures) -> Recipe {
     Recipe::new(
         "The kernel's defaults: they reach sockets that ask for keepalive (SO_KEEPALIVE) without timers of their own, in one \
          network namespace, so not those of containers.",
-        format!("# root; put it into /etc/sysctl.d to keep it\n{}", sysctl(figures)),
+        format!(
+            "# as root, until the next boot; the three settings last in a file under /etc/sysctl.d\n{}",
+            sysctl(figures)
+        ),
     )
 }
 
@@ -105,9 +108,7 @@ fn java(Figures { time, interval, count }: Figures) -> Recipe {
 fn node(Figures { time, .. }: Figures) -> Recipe {
     Recipe::new(
         "On every socket. Node sets the interval to 1 s and the count to 10, so ten seconds without an answer end the connection.",
-        format!(
-            "// milliseconds; http.Agent: {{ keepAlive: true, keepAliveMsecs }}\nsocket.setKeepAlive(true, {time}000);"
-        ),
+        format!("// milliseconds\nsocket.setKeepAlive(true, {time}000);"),
     )
 }
 
@@ -129,7 +130,7 @@ fn nginx(figures: Figures, port: u16) -> Recipe {
     let Figures { time, interval, count } = figures;
     Recipe::new(
         "Towards clients nginx has timers of its own; towards the upstream it takes the kernel's. Its proxy_read_timeout (60 s \
-         by default) counts payload and stays as it is.",
+         by default) counts payload and has to exceed the slowest answer besides.",
         format!(
             "# server block: idle time, interval, probes\n\
              listen {port} so_keepalive={time}s:{interval}s:{count};\n\
@@ -144,7 +145,7 @@ fn nginx(figures: Figures, port: u16) -> Recipe {
 fn haproxy(Figures { time, interval, count }: Figures) -> Recipe {
     Recipe::new(
         "clitcpka is the side of the clients, srvtcpka that of the servers. HAProxy's own timeouts (client, server, tunnel) \
-         count payload and stay as they are.",
+         count payload and have to exceed the slowest answer besides.",
         format!(
             "# defaults section, or frontend (clitcpka) and backend (srvtcpka)\n\
              option clitcpka\nclitcpka-idle {time}s\nclitcpka-intvl {interval}s\nclitcpka-cnt {count}\n\
@@ -157,7 +158,7 @@ fn haproxy(Figures { time, interval, count }: Figures) -> Recipe {
 /// STATE_LISTENING they have no effect since 1.17 (envoyproxy/envoy#18107).
 fn envoy(Figures { time, interval, count }: Figures) -> Recipe {
     Recipe::new(
-        "Upstream in the cluster, downstream in the listener. Envoy's own idle_timeout counts payload and stays as it is.",
+        "Upstream in the cluster, downstream in the listener. Envoy's own idle_timeout counts payload and is another matter.",
         format!(
             "# cluster\n\
              upstream_connection_options:\n  \

@@ -27,11 +27,9 @@ pub(super) fn payload(stack: Stack, figures: PayloadFigures, situation: &Situati
         Stack::Grpc => grpc(heartbeat),
         Stack::Ssh if heartbeat.is_some() => ssh(heartbeat.unwrap_or_default()),
         Stack::Balancer => balancer(raised, situation),
-        other => Recipe::words(format!(
-            "No keepalive setting of {} helps against a timer of payload: the application has to send something, or that \
-             timer has to go up.",
-            other.name()
-        )),
+        _ => Recipe::words(
+            "Nothing to set in this stack: the application has to send something in time, or the timer has to go up.",
+        ),
     }
 }
 
@@ -57,7 +55,9 @@ pub(super) fn lifetime(stack: Stack, Lifetime { renew, .. }: Lifetime) -> Recipe
             "nginx closes older connections to the upstream after the request in hand (1.19.10 and later).",
             format!("# upstream block, beside keepalive\nkeepalive_time {renew}s;"),
         ),
-        other => Recipe::words(format!("Let {} open a new connection before {renew} s have passed.", other.name())),
+        _ => {
+            Recipe::words(format!("Nothing to set in this stack: open a new connection before {renew} s have passed."))
+        }
     }
 }
 
@@ -126,16 +126,16 @@ fn redis(raised: i64) -> Recipe {
 
 /// HikariCP's README.
 pub(super) fn hikaricp(every: Option<i64>) -> Recipe {
-    const SCOPE: &str = "HikariCP asks the database on idle connections, which counts as payload too; a query in flight needs TCP \
-                         keepalive.";
+    const SCOPE: &str = "HikariCP asks the database on idle connections, which counts as payload too; it does nothing for a query \
+                         in flight.";
     match every {
         Some(every) if every >= HIKARI_LEAST => Recipe::new(
             SCOPE,
             format!("# milliseconds, below maxLifetime\nkeepaliveTime={}000", every.min(HIKARI_MOST)),
         ),
-        Some(every) => Recipe::words(format!(
-            "{SCOPE} It refuses less than {HIKARI_LEAST} s, and {every} s are needed: use TCP keepalive on the driver's sockets."
-        )),
+        Some(every) => {
+            Recipe::words(format!("{SCOPE} It refuses less than {HIKARI_LEAST} s, and {every} s are needed."))
+        }
         None => Recipe::words(format!("{SCOPE} It refuses less than {HIKARI_LEAST} s, more than this timer allows.")),
     }
 }
