@@ -39,14 +39,22 @@ pub(super) fn knobs(situation: &Situation<'_>, most: usize) -> Vec<String> {
 }
 
 fn knob(entry: &Entry) -> Option<String> {
-    let name = format!("{} {}", entry.vendor, entry.product);
-    let name = name.trim();
-    let default = entry.idle.0;
+    let (name, default) = (name(entry), entry.idle.0);
     if entry.is_fixed() || entry.setting.starts_with("none") {
         return Some(format!("If the box is {name}, its timer of {default} s is fixed."));
     }
     (!entry.setting.is_empty())
-        .then(|| format!("If the box is {name}, its own knob is {} (default {default} s).", entry.setting))
+        .then(|| format!("If the box is {name}, its own knob is {}, by default {default} s.", entry.setting))
+}
+
+/// Vendor and product, without saying the same twice.
+fn name(entry: &Entry) -> String {
+    let Entry { vendor, product, .. } = entry;
+    if vendor.is_empty() || product.to_lowercase().contains(&vendor.to_lowercase()) {
+        product.clone()
+    } else {
+        format!("{vendor} {product}")
+    }
 }
 
 fn keepalive(situation: &Situation<'_>, figures: Figures, said: &mut Vec<String>) {
@@ -166,21 +174,21 @@ fn half_closed(situation: &Situation<'_>) -> String {
 
 /// What the end that was not told should set to notice.
 fn half_open(situation: &Situation<'_>) -> Option<String> {
-    let name = match (situation.client.half_open, situation.server.half_open) {
-        (true, false) => "client",
-        (false, true) => "server",
-        (true, true) => "both ends",
+    const USER_TIMEOUT: &str = "TCP_USER_TIMEOUT shortens the 15 minutes or so that Linux repeats unanswered data";
+    let (subject, probes) = match (situation.client.half_open, situation.server.half_open) {
+        (true, false) => ("The client was", situation.client.probes),
+        (false, true) => ("The server was", situation.server.probes),
+        (true, true) => ("Both ends were", situation.client.probes.min(situation.server.probes)),
         (false, false) => return None,
     };
-    let (subject, itself) = if name == "both ends" {
-        ("Both ends were".to_owned(), "both")
+    Some(if probes == 0 {
+        format!(
+            "{subject} left half-open and can hold the dead connection for ever: with keepalive on there too it is noticed, and \
+             {USER_TIMEOUT}."
+        )
     } else {
-        (format!("The {name} was"), "that end too")
-    };
-    Some(format!(
-        "{subject} left half-open and can hold the dead connection for ever: keepalive on {itself} makes it noticed, and \
-         TCP_USER_TIMEOUT shortens the 15 minutes or so that Linux repeats unanswered data."
-    ))
+        format!("{subject} left half-open and held the dead connection until keepalive asked; {USER_TIMEOUT}.")
+    })
 }
 
 fn too_short(limit: Span) -> String {

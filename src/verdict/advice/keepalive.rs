@@ -190,7 +190,7 @@ fn kubernetes(Figures { time, interval, count }: Figures) -> Recipe {
 
 fn postgresql(Figures { time, interval, count }: Figures) -> Recipe {
     Recipe::new(
-        "The server asks for keepalive itself; 0, the default, takes the timers of its kernel. For sessions begun after a reload.",
+        "The server asks for keepalive itself; 0, the default, takes the timers of its kernel. A reload is enough, also for sessions under way.",
         format!(
             "# postgresql.conf\n\
              tcp_keepalives_idle = {time}\ntcp_keepalives_interval = {interval}\ntcp_keepalives_count = {count}"
