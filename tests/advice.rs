@@ -49,7 +49,7 @@ fn words(advice: &[Advice]) -> String {
 fn number(advice: &[Advice], stack: &str, name: &str) -> i64 {
     let snippet = &advice.iter().find(|advice| advice.stack == stack).expect("advice for the stack").snippet;
     let after = snippet.split_once(name).unwrap_or_else(|| panic!("{name} in {snippet}")).1;
-    after.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    after.chars().take_while(char::is_ascii_digit).collect::<String>().parse().expect("a number")
 }
 
 /// Half of the timer, or what is left of it after 2 s of margin divided by 1.125, whichever is less; the interval a third of the
