@@ -3,6 +3,7 @@
 //! Never more certain than the evidence: `inconclusive` is cheap to reach, and a box on the path is accused only by signs
 //! that an endpoint does not give.
 
+pub mod advice;
 pub mod attribution;
 pub mod outcome;
 pub mod quality;
