@@ -396,9 +396,15 @@ impl View<'_> {
 
     /// The nearest unanswered probe that this segment's acknowledgment fits.
     fn open_probe(&self, theirs: &Probes) -> Option<(crate::flow::probes::Pending, Answer)> {
+        // A hole above what is acknowledged, in what the prober sent after its probe: that is what this ACK is about.
+        let selective = self.segment.options.sack.first().copied().flatten();
+        let reports_hole = selective.is_some_and(|(start, _)| start.after(self.segment.ack));
+        let about_later = |probe: &crate::flow::probes::Pending| {
+            reports_hole && self.peer.last_payload.is_some_and(|sent| sent > probe.mark.time)
+        };
         let fits = |probe: &crate::flow::probes::Pending| {
             let octet_refused = probe.kind == SegmentKind::ZeroWindowProbe && self.segment.ack == probe.seq;
-            !probe.answered && (self.segment.ack == probe.seq.plus(1) || octet_refused)
+            !probe.answered && !about_later(probe) && (self.segment.ack == probe.seq.plus(1) || octet_refused)
         };
         let latest = theirs.latest?;
         if fits(&latest) {

@@ -208,13 +208,12 @@ impl Probes {
         let stats = &mut self.keepalive;
         let before = self.latest.filter(|probe| probe.kind == SegmentKind::KeepaliveProbe);
         match (before, heard) {
+            (Some(probe), Some(heard)) if probe.answer == Some(heard) => {
+                stats.after_answer.add(mark.time.since(heard.time));
+            }
+            // What was heard after the answer began a silence of its own.
             (Some(probe), Some(heard)) if heard.time > probe.mark.time => {
-                let delay = mark.time.since(heard.time);
-                if probe.answered && stats.run == 0 {
-                    stats.after_answer.add(delay);
-                } else {
-                    stats.first_delay.add(delay);
-                }
+                stats.first_delay.add(mark.time.since(heard.time));
             }
             // Answered out of sight.
             (Some(probe), _) if probe.answered => stats.after_answer.add(mark.time.since(probe.mark.time)),
@@ -237,4 +236,35 @@ pub enum Answer {
     Previous,
     /// Segments that become probes by this answer.
     Held,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn mark(seconds: i64) -> Mark {
+        Mark { time: Timestamp::from_nanos(0).plus(Span::from_secs(seconds)), frame: FrameId::new(0, 1) }
+    }
+
+    fn probe(seconds: i64) -> Pending {
+        let kind = SegmentKind::KeepaliveProbe;
+        Pending { seq: Seq(7), mark: mark(seconds), kind, answered: false, answer: None, echo: None }
+    }
+
+    /// Time 2 s and interval 3 s: 2 s after payload, but 3 s after an answer (Linux `tcp_keepalive_timer`), here one that
+    /// a coarse clock shows at the time of its probe.
+    #[test]
+    fn payload_after_an_answer_begins_a_new_silence() {
+        let mut probes = Probes::default();
+        probes.sent(probe(2), false, Some(mark(0)));
+        probes.answered(Answer::Latest, Some(mark(2)));
+        probes.sent(probe(5), false, Some(mark(2)));
+        probes.answered(Answer::Latest, Some(mark(5)));
+        probes.sent(probe(9), false, Some(mark(7)));
+        let (time, interval) = (Span::from_secs(2), Span::from_secs(3));
+        assert_eq!(probes.keepalive.first_delay.bounds(), Some((time, time)));
+        assert_eq!(probes.keepalive.first_delay.count(), 2);
+        assert_eq!(probes.keepalive.after_answer.bounds(), Some((interval, interval)));
+    }
 }

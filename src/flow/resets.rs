@@ -72,10 +72,11 @@ pub struct Reset {
 }
 
 impl Reset {
-    /// Whether the flow ended by this RST, as far as the capture shows.
+    /// Whether the flow ended by this RST, as far as the capture shows: its receiver obeyed. The sender that it claims may
+    /// go on, if it did not send it.
     #[must_use]
     pub fn is_effective(&self) -> bool {
-        self.acceptability != Acceptability::Outside && !self.challenged && !self.receiver_lives && !self.sender_lives
+        self.acceptability != Acceptability::Outside && !self.challenged && !self.receiver_lives
     }
 
     /// RST without ACK whose acknowledgment field is not zero: the mark of a FULLNAT director on the path, whoever sent
