@@ -24,7 +24,6 @@ const QUOTED_CAPACITY: usize = 1 << 16;
 
 /// What one record held, and what was made of it.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one per packet, by value; boxing would allocate there")]
 pub enum Seen<'a> {
     /// A segment, classified.
     Segment(Labelled<'a>),

@@ -56,6 +56,8 @@ pub(crate) struct Group {
     pub(crate) least: Option<Span>,
     pub(crate) most: Option<Span>,
     pub(crate) in_flight: u64,
+    /// What the first of them had asked for.
+    pub(crate) request: Option<String>,
 }
 
 /// Everything counted over all flows.
@@ -101,9 +103,13 @@ impl Gathered {
             least: None,
             most: None,
             in_flight: 0,
+            request: None,
         });
         group.flows.push(index);
         group.in_flight += u64::from(in_flight);
+        if in_flight && group.request.is_none() {
+            group.request = build::request(flow);
+        }
         if let Some(gap) = gap {
             group.least = Some(group.least.map_or(gap, |least| least.min(gap)));
             group.most = Some(group.most.map_or(gap, |most| most.max(gap)));

@@ -86,14 +86,19 @@ fn evidence(group: &Group) -> String {
     if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
 }
 
-/// How many had asked for something.
+/// How many had asked for something, and for what.
 fn waiting(group: &Group) -> String {
+    let what = match (&group.request, group.in_flight) {
+        (None, _) => String::new(),
+        (Some(request), 1) => format!(" ({request})"),
+        (Some(request), _) => format!(" (the first: {request})"),
+    };
     match (group.in_flight, group.flows.total()) {
         (0, _) => String::new(),
-        (1, 1) => ", while a request was waiting".to_owned(),
-        (2, 2) => ", both while a request was waiting".to_owned(),
-        (some, all) if some == all => ", each while a request was waiting".to_owned(),
-        (some, _) => format!(", {} of them while a request was waiting", count(some)),
+        (1, 1) => format!(", while a request was waiting{what}"),
+        (2, 2) => format!(", both while a request was waiting{what}"),
+        (some, all) if some == all => format!(", each while a request was waiting{what}"),
+        (some, _) => format!(", {} of them while a request was waiting{what}", count(some)),
     }
 }
 
