@@ -218,7 +218,8 @@ impl View<'_> {
                 let earlier_was_keepalive = before.kind == SegmentKind::ZeroWindowProbe;
                 Class { earlier_was_keepalive, ..Class::new(SegmentKind::KeepaliveProbe) }
             }
-            Some(earlier) if backs_off(earlier, spacing) => probe,
+            // After a keepalive one longer wait is no back-off yet.
+            Some(earlier) if backs_off(earlier, spacing) && before.kind == SegmentKind::ZeroWindowProbe => probe,
             _ => probe.note(Notes::AMBIGUOUS),
         }
     }

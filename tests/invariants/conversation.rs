@@ -503,9 +503,10 @@ impl Stage {
         }
         self.now += 2_000_000;
         let generation = self.script.flows.len();
-        let mut flow = self.script.flows[0].clone();
+        let mut flow = self.script.flows[generation - 1].clone();
         flow.name = Some(format!("f{generation}"));
-        flow.isn = (Seq(one), Seq(other));
+        // The same number again would be a retransmission (rule 20).
+        flow.isn = (flow.isn.0.plus(one.max(1)), flow.isn.1.plus(other.max(1)));
         self.script.flows.push(flow);
         self.over = false;
         self.hosts.iter_mut().for_each(|host| (host.window, host.closed) = (500, false));
