@@ -125,10 +125,13 @@ fn an_injected_reset_is_obeyed_although_its_claimed_sender_goes_on() {
     assert_eq!(outcome.verdicts[0].id, VerdictId::InjectedReset);
 }
 
-/// Whether `now` says what `was` said, perhaps with the reason why the socket aborted.
+/// Whether `now` says what `was` said, perhaps with the reason why the socket aborted, or with what other flows of the
+/// service add to unanswered probes.
 fn stands(was: VerdictId, now: VerdictId) -> bool {
-    let reason = matches!(now, VerdictId::KeepaliveExhausted | VerdictId::RetransmissionExhausted);
-    now == was || (was == VerdictId::EndpointAbort && reason)
+    use VerdictId::{EndpointAbort, IdleDrop, KeepaliveExhausted, RetransmissionExhausted};
+    let refined =
+        [(EndpointAbort, KeepaliveExhausted), (EndpointAbort, RetransmissionExhausted), (KeepaliveExhausted, IdleDrop)];
+    now == was || refined.contains(&(was, now))
 }
 
 /// Whether a flow of this verdict is over, and not in good order. A closed window may open again.
