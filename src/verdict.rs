@@ -183,6 +183,8 @@ pub enum Reason {
     SameHopLimit(u8),
     /// RSTs in both directions within this time, out of silence.
     BothDirections(Span),
+    /// Only one of the RSTs that a box sends to both ends was captured: the one toward this end.
+    OneResetSeen(Direction),
     /// Nothing provoked the RST: silence before it.
     Spontaneous(Span),
     /// Bare RST with an acknowledgment field: a FULLNAT director is on the path.
@@ -211,6 +213,8 @@ pub enum Reason {
     DataUnanswered(u32),
     /// The silence before the end, and the clock it is on.
     Gap(Clock, Span),
+    /// The server's side answered the silence with this HTTP status.
+    HttpStatus(u16),
     /// A FIN of the server ended the silence.
     ServerFin,
     /// A FIN of the client ended the silence.

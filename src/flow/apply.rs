@@ -8,10 +8,20 @@ use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::{Answer, Held, Pending, Probes};
 use crate::flow::resets::{self, Acceptability};
-use crate::flow::{Direction, Flow, IcmpEvent, Turn};
+use crate::flow::turns::{Budget, Piece};
+use crate::flow::{Direction, Flow, IcmpEvent, Orientation, Turn};
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
 use crate::wire::{Flags, Segment};
+
+/// What all flows share while segments are applied.
+#[derive(Default)]
+pub struct Shared {
+    /// Judgements on earlier segments, not yet taken by the reader.
+    pub relabels: Vec<Relabel>,
+    /// Memory for the heads of turns.
+    pub heads: Budget,
+}
 
 /// A judgement on an earlier segment, made or changed by a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +35,16 @@ pub struct Relabel {
 }
 
 impl Flow {
-    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `relabels`.
+    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`.
     pub fn apply(
         &mut self,
         direction: Direction,
         segment: &Segment<'_>,
         mark: Mark,
         class: Class,
-        relabels: &mut Vec<Relabel>,
+        shared: &mut Shared,
     ) {
+        let Shared { relabels, heads } = shared;
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
         self.note_base(direction, segment);
         if kind == SegmentKind::DuplicateFrame {
@@ -55,7 +66,10 @@ impl Flow {
             self.resolve_held(direction, &class, relabels);
             self.apply_answer(direction, segment, mark, &class);
             self.apply_probe(direction, segment, mark, &class, kind, relabels);
-            self.apply_sequence(direction, segment, mark, &class, kind);
+            self.apply_sequence(direction, segment, mark, &class, kind, heads);
+        }
+        if kind == SegmentKind::Rst || self.fins() == 2 {
+            self.release_heads(heads);
         }
         self.apply_common(direction, segment, mark, kind);
     }
@@ -310,6 +324,7 @@ impl Flow {
         mark: Mark,
         class: &Class,
         kind: SegmentKind,
+        heads: &mut Budget,
     ) {
         let refused = self.fast_open_refusal(direction, segment);
         let end = self.end_mut(direction);
@@ -331,17 +346,7 @@ impl Flow {
         let before = end.snd_nxt;
         end.advance(segment, mark.time);
         if segment.payload_len > 0 {
-            let new = before.map_or(segment.payload_len, |nxt| {
-                u32::try_from(segment.end().since(nxt)).unwrap_or(0).min(segment.payload_len)
-            });
-            let new = if kind == SegmentKind::OutOfOrder { segment.payload_len } else { new };
-            end.counters.payload_bytes += u64::from(new);
-            end.payload_spacing = end.last_payload.map(|last| mark.time.since(last));
-            end.last_payload = Some(mark.time);
-            note_last_octet(end, segment);
-            if new > 0 {
-                self.take_turn(direction, mark, new);
-            }
+            self.apply_payload(direction, segment, mark, kind, before, heads);
         }
         let end = self.end_mut(direction);
         if segment.flags.has(Flags::FIN) {
@@ -358,6 +363,61 @@ impl Flow {
         }
     }
 
+    /// Takes the payload of `segment`, before which SND.NXT stood at `before`.
+    fn apply_payload(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        kind: SegmentKind,
+        before: Option<Seq>,
+        heads: &mut Budget,
+    ) {
+        let end = self.end_mut(direction);
+        let fills = kind == SegmentKind::OutOfOrder;
+        let beyond = before.map_or(segment.payload_len, |nxt| {
+            u32::try_from(segment.end().since(nxt)).unwrap_or(0).min(segment.payload_len)
+        });
+        let new = if fills { segment.payload_len } else { beyond };
+        end.counters.payload_bytes += u64::from(new);
+        end.payload_spacing = end.last_payload.map(|last| mark.time.since(last));
+        end.last_payload = Some(mark.time);
+        note_last_octet(end, segment);
+        let starts_turn = beyond > 0 && self.turn.is_none_or(|turn| turn.direction != direction);
+        self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
+        if new > 0 {
+            self.last_payload = Some(mark);
+        }
+        if beyond > 0 {
+            self.take_turn(direction, mark, beyond);
+        }
+    }
+
+    /// Gives the payload to the reader of heads. Where a turn begins is known once the capture has seen the flow's
+    /// beginning, another turn, or a silence between: in the middle of a stream nothing is guessed.
+    fn read_head(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        next: Option<Seq>,
+        starts_turn: bool,
+        budget: &mut Budget,
+    ) {
+        let silent_before = mark.time.since(self.first.time) >= self.gap_threshold();
+        let known = self.orientation == Orientation::Handshake || self.turn.is_some() || silent_before;
+        let piece = Piece::new(direction, segment, None);
+        let begins = (known && starts_turn).then(|| next.unwrap_or(piece.seq));
+        self.heads.get_or_insert_default().observe(&Piece { begins, ..piece }, budget);
+    }
+
+    /// The flow has ended: no head is completed any more.
+    fn release_heads(&mut self, budget: &mut Budget) {
+        if let Some(heads) = &mut self.heads {
+            heads.release(budget);
+        }
+    }
+
     /// RFC 7413 4.2.2: an answer that acknowledges the SYN alone refuses its payload, which is then sent again. The same
     /// goes for the payload of a SYN-ACK.
     fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
@@ -369,7 +429,6 @@ impl Flow {
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {
-        self.last_payload = Some(mark);
         match &mut self.turn {
             Some(turn) if turn.direction == direction => {
                 turn.last = mark;

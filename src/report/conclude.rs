@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use crate::analyzer::FileAccount;
 use crate::flow::bounded::FirstLast;
 use crate::flow::gaps::{Clock, Gap, Outcome};
-use crate::flow::{Flow, Socket};
+use crate::flow::{Direction, Flow, Socket};
 use crate::report::build::{self, Judged};
 use crate::report::model::{self, Advice, Candidate, Finding, Frame, Report, Service};
+use crate::report::numbers::FlowNumbers;
 use crate::report::units::{duration, plural};
 use crate::report::words;
 use crate::time::Span;
@@ -27,8 +28,8 @@ const CANDIDATES: usize = 5;
 const FINDINGS: usize = 100;
 
 /// Concludes from all timelines.
-pub(crate) fn report(timelines: &[Judged], table: &Table, several_files: bool) -> Report {
-    let gathered = Gathered::from(timelines);
+pub(crate) fn report(timelines: &[Judged], numbers: &FlowNumbers, table: &Table, several_files: bool) -> Report {
+    let gathered = Gathered::from(timelines, numbers);
     let services = services(timelines, table);
     let findings = gathered.findings(several_files);
     let captures = captures(timelines, several_files);
@@ -55,6 +56,8 @@ pub(crate) struct Group {
     pub(crate) least: Option<Span>,
     pub(crate) most: Option<Span>,
     pub(crate) in_flight: u64,
+    /// What the first of them had asked for.
+    pub(crate) request: Option<String>,
 }
 
 /// Everything counted over all flows.
@@ -67,11 +70,12 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    fn from(timelines: &[Judged]) -> Self {
+    fn from(timelines: &[Judged], numbers: &FlowNumbers) -> Self {
         let mut gathered = Self { flows: 0, counts: BTreeMap::new(), groups: BTreeMap::new(), matter: Vec::new() };
-        for judged in timelines {
-            for (index, flow) in (judged.first_flow..).zip(&judged.timeline.analysis.flows) {
-                gathered.add(index, flow, judged.verdict(flow));
+        for (timeline, judged) in timelines.iter().enumerate() {
+            for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+                let number = numbers.number(timeline, index).unwrap_or(index);
+                gathered.add(number, flow, judged.verdict(flow));
             }
         }
         gathered.matter.sort_unstable();
@@ -89,7 +93,9 @@ impl Gathered {
         let about_service = verdict.id.is_idle_death() || verdict.id == VerdictId::KeepaliveExhausted;
         let crowded = self.groups.len() >= FINDINGS;
         let key = (verdict.id, Some(flow.server()).filter(|_| about_service && !crowded));
-        let in_flight = flow.turn.is_some_and(|turn| turn.direction == crate::flow::Direction::FromInitiator);
+        // Asked before the silence: what was only sent into it found the connection dead and waits for nobody's timer.
+        let asked = flow.turn.filter(|turn| turn.direction == Direction::FromInitiator);
+        let in_flight = asked.zip(verdict.gap).is_some_and(|(turn, (_, gap))| turn.start.time <= gap.start.time);
         let group = self.groups.entry(key).or_insert_with(|| Group {
             flows: FirstLast::default(),
             frames: verdict.frames.clone(),
@@ -97,9 +103,13 @@ impl Gathered {
             least: None,
             most: None,
             in_flight: 0,
+            request: None,
         });
         group.flows.push(index);
         group.in_flight += u64::from(in_flight);
+        if in_flight && group.request.is_none() {
+            group.request = build::request(flow);
+        }
         if let Some(gap) = gap {
             group.least = Some(group.least.map_or(gap, |least| least.min(gap)));
             group.most = Some(group.most.map_or(gap, |most| most.max(gap)));
@@ -115,7 +125,7 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
     let total = group.flows.total();
     let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
     let gaps = match (group.least, group.most) {
-        (Some(least), Some(most)) if least == most => format!(" ({})", duration(least)),
+        (Some(least), Some(most)) if duration(least) == duration(most) => format!(" ({})", duration(least)),
         (Some(least), Some(most)) => format!(" ({} to {})", duration(least), duration(most)),
         _ => String::new(),
     };
@@ -124,7 +134,7 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
     Finding {
         id: id.name(),
         severity: words::severity(id),
-        title: format!("{}{to} {}{gaps}", plural(total, "flow"), words::happened(id)),
+        title: format!("{}{to} {}{gaps}", plural(total, "flow"), words::happened(id, total)),
         detail: format!("Flow {first}: {}.", reasons.join("; ")),
         flows: group.flows.iter().copied().collect(),
         flows_total: total,
@@ -178,7 +188,8 @@ pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, most: usize) -> Vec<
     };
     let state = if gap.half_closed { State::HalfClosed } else { State::Established };
     let seen = Observation { state, lower: None, upper: gap.length, clock: table_clock(clock), manner };
-    let fits = table.candidates(&seen).into_iter().filter(|candidate| candidate.fit == timeouts::Fit::Exact);
+    let fits = table.candidates(&seen).into_iter();
+    let fits = fits.filter(|candidate| candidate.fit == timeouts::Fit::Exact && !candidate.kills_otherwise);
     fits.take(most).map(|candidate| candidate.entry.id.clone()).collect()
 }
 
@@ -207,14 +218,30 @@ fn services(timelines: &[Judged], table: &Table) -> Vec<Service> {
     .collect()
 }
 
-/// Known timeouts inside a bracket whose default fits; what could merely be configured so proves nothing.
-pub(crate) fn candidates<'a>(table: &'a Table, clock: Clock, bracket: &Bracket) -> Vec<timeouts::Candidate<'a>> {
-    let Some(upper) = bracket.died_min.filter(|_| bracket.died > bracket.ambiguous) else {
-        return Vec::new();
-    };
-    let lower = bracket.survived_max.filter(|survived| *survived < upper);
-    let mut found = table.within(lower, upper, table_clock(clock), bracket.manner());
+/// Known timeouts inside the bracket of a service.
+fn candidates<'a>(table: &'a Table, clock: Clock, bracket: &Bracket) -> Vec<timeouts::Candidate<'a>> {
+    match bracket.died_min.filter(|_| bracket.died > bracket.ambiguous) {
+        Some(upper) => known_in(table, clock, bracket.survived_max, upper, bracket.manner()),
+        None => Vec::new(),
+    }
+}
+
+/// Known timeouts longer than `survived` and at most `died` whose default fits; what could merely be configured so proves
+/// nothing.
+pub(crate) fn known_in(
+    table: &Table,
+    clock: Clock,
+    survived: Option<Span>,
+    died: Span,
+    manner: Option<Expiry>,
+) -> Vec<timeouts::Candidate<'_>> {
+    let lower = survived.filter(|survived| *survived < died);
+    let mut found = table.within(lower, died, table_clock(clock), manner);
     found.retain(|candidate| candidate.fit != timeouts::Fit::Range);
+    // What kills otherwise is named only where nothing kills in this manner.
+    if found.iter().any(|candidate| !candidate.kills_otherwise) {
+        found.retain(|candidate| !candidate.kills_otherwise);
+    }
     found
 }
 

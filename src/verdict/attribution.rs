@@ -204,8 +204,7 @@ fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {
 /// The RST that ended the flow and its attribution: the first that was obeyed, else the first.
 #[must_use]
 pub fn decisive(flow: &Flow) -> Option<(&Reset, Attribution)> {
-    let survived =
-        |reset: &Reset| reset.receiver_lives && reset.sender_lives || reset.challenged && reset.receiver_lives;
+    let survived = |reset: &Reset| reset.receiver_lives && (reset.sender_lives || reset.challenged);
     let reset =
         flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
     Some((reset, attribute(flow, reset)))
