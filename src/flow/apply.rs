@@ -204,8 +204,17 @@ impl Flow {
         let notes = if held.len == 0 { Notes::INFERRED } else { Notes::INFERRED | Notes::ONE_BYTE };
         let probes = self.probes_mut(owner).get_or_insert_default();
         for mark in held.marks() {
-            let probe = Pending { seq: held.seq, mark, kind, answered: false, answer: None, echo: held.echo };
-            probes.sent(probe, held.len == 1, None);
+            let probe = Pending {
+                seq: held.seq,
+                mark,
+                kind,
+                one_byte: held.len == 1,
+                ambiguous: false,
+                answered: false,
+                answer: None,
+                echo: held.echo,
+            };
+            probes.sent(probe, None);
             probes.keepalive.inferred = probes.keepalive.inferred.saturating_add(1);
             relabels.push(Relabel { frame: mark.frame, kind, notes });
         }
@@ -276,8 +285,17 @@ impl Flow {
         if unseen_answer {
             probes.answered(Answer::Latest, None);
         }
-        let probe = Pending { seq: segment.seq, mark, kind, answered: false, answer: None, echo };
-        probes.sent(probe, segment.payload_len == 1, heard);
+        let probe = Pending {
+            seq: segment.seq,
+            mark,
+            kind,
+            one_byte: segment.payload_len == 1,
+            ambiguous: class.notes.has(Notes::AMBIGUOUS),
+            answered: false,
+            answer: None,
+            echo,
+        };
+        probes.sent(probe, heard);
         if kind == SegmentKind::ZeroWindowProbe {
             let count = &mut self.end_mut(direction).counters.zero_window_probes;
             *count = count.saturating_add(1);
