@@ -517,7 +517,7 @@ impl Flow {
         };
         // A silence that began with a question open is no idle gap, but the wait for its answer.
         let in_question =
-            slot.as_mut().is_some_and(|gaps| settle(gaps, direction, segment, kind, needs, length >= threshold));
+            slot.as_mut().is_some_and(|gaps| settle(gaps, clock, direction, segment, kind, needs, length >= threshold));
         let (Some(start), false) = (start, in_question || length < threshold || waits_for_acknowledgment) else {
             return;
         };
@@ -567,6 +567,7 @@ impl Flow {
 /// Decides the gap that waits for an answer, if this segment decides it; returns whether one was waiting.
 fn settle(
     gaps: &mut Gaps,
+    clock: Clock,
     direction: Direction,
     segment: &Segment<'_>,
     kind: SegmentKind,
@@ -591,7 +592,10 @@ fn settle(
             Some(end) => segment.acknowledged().is_some_and(|ack| !ack.before(end)),
             None => !kind.is_probe(),
         };
-        if answered {
+        let closed = undecided.gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Fin);
+        if answered && closed && clock == Clock::Payload {
+            gaps.decide_closed();
+        } else if answered {
             gaps.decide(Outcome::Survived);
         }
     }
