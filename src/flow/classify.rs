@@ -319,7 +319,10 @@ impl View<'_> {
         let remark = if answer == Answer::None { Notes::NONE } else { Notes::ANSWERS_PROBE };
         let class = match self.sender.snd_nxt {
             Some(nxt) if segment.seq.before(nxt) => self.repeated_payload(),
-            Some(nxt) if segment.seq.after(nxt) => Class::new(SegmentKind::Data).note(Notes::HOLE),
+            // One above a held probe nothing is missing.
+            Some(nxt) if segment.seq.after(nxt) && !self.held_fate().is_promotion() => {
+                Class::new(SegmentKind::Data).note(Notes::HOLE)
+            }
             _ => Class::new(SegmentKind::Data),
         };
         class.note(remark).answering(answer).held(self.held_fate())
@@ -446,7 +449,9 @@ impl View<'_> {
 
     /// Whether a SYN of a new generation is answered by an end that still lives in the old one (rule 20).
     fn is_of_old_generation(&self) -> bool {
-        let in_syn_sent = self.peer.isn.is_some() && self.peer.snd_una.is_none() && self.sender.isn.is_none();
+        // An end that has acknowledged something is past SYN-SENT: then it is the SYN-ACK that was not captured.
+        let waits = self.peer.isn.is_some() && self.peer.snd_una.is_none() && self.peer.last_ack.is_none();
+        let in_syn_sent = waits && self.sender.isn.is_none();
         in_syn_sent && self.segment.acknowledged().is_some_and(|ack| self.peer.snd_nxt.is_some_and(|nxt| ack != nxt))
     }
 

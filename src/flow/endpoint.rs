@@ -253,7 +253,7 @@ impl Endpoint {
             self.top = unit(segment);
             return;
         };
-        if segment.seq.after(nxt) && !segment.is_empty() {
+        if segment.seq.after(nxt) {
             self.hole = Some(Hole { start: nxt, end: segment.seq, since: time });
             self.counters.missing_bytes += u64::from(segment.seq.since(nxt).unsigned_abs());
         }
