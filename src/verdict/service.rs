@@ -80,9 +80,9 @@ impl Ages {
         let spread = oldest.minus(youngest);
         let alike = spread <= Span::from_secs(1).max(Span::from_nanos(oldest.as_nanos() / 20));
         let begun_apart = last.since(first) > spread.times(3).max(LEAST_GAP);
-        let idle_alike = self.gaps.is_some_and(|(least, most)| {
-            least >= LEAST_GAP && most.minus(least) <= spread.max(Span::from_millis(100))
-        });
+        let idle_alike = self
+            .gaps
+            .is_some_and(|(least, most)| least >= LEAST_GAP && most.minus(least) <= spread.max(Span::from_millis(100)));
         (self.died >= DEATHS_THAT_TELL && alike && begun_apart && !idle_alike).then_some(youngest)
     }
 
