@@ -49,6 +49,7 @@ pub struct Pace {
     last: Option<Timestamp>,
     step: Option<Span>,
     even_step: Span,
+    longest_step: Span,
     steps: u64,
     even: u64,
 }
@@ -62,6 +63,7 @@ impl Pace {
         if let Some(last) = self.last {
             let step = time.since(last);
             self.steps += 1;
+            self.longest_step = self.longest_step.max(step);
             if self.step.is_some_and(|before| is_even(before, step)) {
                 self.even += 1;
                 self.even_step = step;
@@ -69,6 +71,12 @@ impl Pace {
             self.step = Some(step);
         }
         self.last = Some(time);
+    }
+
+    /// The longest distance between two successive records.
+    #[must_use]
+    pub const fn longest_step(&self) -> Span {
+        self.longest_step
     }
 
     /// The one distance between successive records, where nine tenths of at least eight are as long as the one before:
@@ -102,6 +110,7 @@ mod tests {
         assert_eq!(pace((0..9).map(|n| n * 1_000_000)).invented(), Some(Span::from_secs(1)));
         assert_eq!(pace(0..9).invented(), Some(Span::from_micros(1)), "as text2pcap numbers its packets");
         assert_eq!(pace([7; 20]).invented(), Some(Span::ZERO), "no clock at all");
+        assert_eq!(pace([5, 9, 2, 4]).longest_step(), Span::from_micros(4));
         let thirds = (0..30).map(|n| n * 1_000_000 / 3);
         assert!(pace(thirds).invented().is_some(), "rounded to the microsecond");
     }

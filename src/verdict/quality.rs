@@ -30,6 +30,8 @@ pub enum Limit {
     Drops,
     /// The capture's clock ran backwards within the flow.
     ClockSteps,
+    /// A silence within the flow is longer than anybody captures.
+    ClockJumps,
     /// Records have no time of their own.
     Untimed,
     /// The times are invented: successive records lie at one distance.
@@ -55,6 +57,7 @@ impl Limit {
             Self::OneSided => "one-sided",
             Self::Drops => "drops",
             Self::ClockSteps => "clock-steps",
+            Self::ClockJumps => "clock-jumps",
             Self::Untimed => "untimed",
             Self::SyntheticClock => "synthetic-clock",
             Self::Replayed => "replayed",
@@ -75,7 +78,7 @@ pub struct Limits {
     pub midstream: u64,
     /// Only one direction was captured, and the other is not known to have been silent.
     pub one_sided: u64,
-    /// Octets are missing from the capture, or were acknowledged unseen.
+    /// Both directions were captured, but octets of them are missing, or were acknowledged unseen.
     pub incomplete: u64,
     /// The capture's clock ran backwards within them.
     pub clock_steps: u64,
@@ -112,12 +115,14 @@ pub struct Limits {
 pub fn limits(analysis: &Analysis) -> Limits {
     let sides = sides::SilentPeers::gather(&analysis.flows);
     let traffic = selection::total(&analysis.accounts);
+    // Whoever invents times invents numbers: what is alike in them is no translation.
+    let synthetic_clock = analysis.accounts.iter().find_map(|account| account.pace.invented());
     let mut limits = Limits {
         span: analysis.end.since(analysis.start),
         flows: analysis.flows.len() as u64,
-        synthetic_clock: analysis.accounts.iter().find_map(|account| account.pace.invented()),
+        synthetic_clock,
         selection: Selection::of(&traffic, &analysis.flows),
-        translated: translation::find(&analysis.flows),
+        translated: if synthetic_clock.is_some() { Translated::default() } else { translation::find(&analysis.flows) },
         ending: Ending::of(&analysis.flows),
         records: analysis.accounts.iter().map(|account| account.records).sum(),
         traffic,
@@ -125,8 +130,9 @@ pub fn limits(analysis: &Analysis) -> Limits {
     };
     for flow in &analysis.flows {
         limits.midstream += u64::from(flow.orientation == Orientation::Inferred);
-        limits.one_sided += u64::from(sides.is_one_sided(flow));
-        limits.incomplete += u64::from(lacks_octets(flow));
+        let one_sided = sides.is_one_sided(flow);
+        limits.one_sided += u64::from(one_sided);
+        limits.incomplete += u64::from(!one_sided && lacks_octets(flow));
         if let Some(extras) = flow.extras() {
             limits.clock_steps += u64::from(extras.clock_steps > 0);
             limits.replayed += u64::from(extras.replayed);
@@ -159,6 +165,14 @@ impl Limits {
     }
 }
 
+/// Whether a silence of this length is more likely the seam of joined captures than a silence: a week. Such a silence says
+/// nothing of a timer.
+#[must_use]
+pub fn is_stitched(length: Span) -> bool {
+    const WEEK: Span = Span::from_secs(7 * 86_400);
+    length >= WEEK
+}
+
 /// Packets that the capturing side lost: dropped by system or interface, or reported lost between records.
 #[must_use]
 pub fn lost(info: &CaptureInfo) -> u64 {
@@ -188,6 +202,7 @@ pub fn ceiling(flow: &Flow, limits: &Limits, id: VerdictId) -> Option<Ceiling> {
         (is_replayed(flow), possible, Limit::Replayed),
         (rests_on_time(id) && limits.synthetic_clock.is_some(), possible, Limit::SyntheticClock),
         (rests_on_time(id) && has_clock_steps(flow), possible, Limit::ClockSteps),
+        (rests_on_time(id) && has_clock_jumps(flow), possible, Limit::ClockJumps),
         (rests_on_time(id) && limits.untimed > 0, possible, Limit::Untimed),
         (limits.selection == Selection::ResetsOnly, possible, Limit::ResetsOnly),
         (limits.selection == Selection::ControlOnly && id.matters(), possible, Limit::ControlOnly),
@@ -252,6 +267,12 @@ fn is_replayed(flow: &Flow) -> bool {
 
 fn has_clock_steps(flow: &Flow) -> bool {
     flow.extras().is_some_and(|extras| extras.clock_steps > 0)
+}
+
+/// Whether the flow was silent for longer than anybody captures.
+fn has_clock_jumps(flow: &Flow) -> bool {
+    let gaps = [flow.packet_gaps(), flow.payload_gaps()].into_iter().flatten();
+    gaps.flat_map(crate::flow::gaps::Gaps::kept).any(|gap| is_stitched(gap.length))
 }
 
 /// Whether the end that a RST claims to come from is hardly known: midstream, with fewer than two segments of its own.

@@ -58,6 +58,12 @@ fn a_clock_step_limits_its_own_flow() {
 }
 
 #[test]
+fn a_jump_of_the_clock_limits_its_own_flow() {
+    let jumped = fixture_script("three-week-gap.pkt");
+    assert_eq!(of(&jumped, VerdictId::IdleDrop, |_| {}), at_most(Confidence::Possible, Limit::ClockJumps));
+}
+
+#[test]
 fn filters_limit_everything_that_they_could_have_removed() {
     let filtered = |selection| move |limits: &mut Limits| limits.selection = selection;
     let possible = |limit| at_most(Confidence::Possible, limit);

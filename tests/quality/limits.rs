@@ -45,7 +45,7 @@ fn octets_that_never_came_are_missing() {
 ";
     let quality = quality(&[OPENED, missing].concat());
     let text = &only(&quality, "incomplete").text;
-    assert!(text.starts_with("1 of 1 flow have octets that the capture does not hold"), "{text}");
+    assert!(text.starts_with("Octets are missing from the capture in 1 of 1 flow:"), "{text}");
 }
 
 #[test]
@@ -104,7 +104,10 @@ fn snapshot_length() {
     assert_eq!(ids(&quality(&whole)), [""; 0]);
     let cut = quality(&format!("snap 54\n{}", whole.replace(" <mss 1460>", "")));
     let text = &only(&cut, "snaplen").text;
-    assert!(text.contains("1 one-octet segment without their octet") && text.contains("-s 256"), "{text}");
+    assert!(text.contains("the octet of 1 one-octet segment") && text.contains("-s 256"), "{text}");
+    let long = ASKED.replace("1:101(100)", "1:1001(1000)").replace("ack 101", "ack 1001");
+    let long = [OPENED, &long.replace("101:101", "1001:1001")].concat();
+    assert_eq!(ids(&quality(&format!("snap 300\n{long}"))), [""; 0], "names are there");
     let headers = quality(&format!("snap 44\n{whole}"));
     assert!(ids(&headers).contains(&"snaplen-headers"), "{headers:#?}");
 }
@@ -134,6 +137,15 @@ fn a_clock_that_steps_back_and_one_that_is_read_out_of_order() {
     assert_eq!(ids(&quality(&stepped)), ["clock-steps"]);
     let reordered = healthy().replace("+.0107 <", "-.00001 <");
     assert_eq!(ids(&quality(&reordered)), ["reordered"]);
+}
+
+#[test]
+fn a_clock_that_jumps_weeks_ahead() {
+    let found = quality(&fixture_script("three-week-gap.pkt"));
+    assert!(only(&found, "clock-jumps").text.contains("1814400 s (21d)"), "{found:#?}");
+    let idle = [OPENED, ASKED].concat();
+    assert_eq!(ids(&quality(&format!("{idle}end +864000"))), ["clock-jumps"], "ten days are no silence");
+    assert_eq!(ids(&quality(&format!("{idle}end +500000"))), ["open-gaps"], "six days may be");
 }
 
 #[test]
@@ -265,6 +277,15 @@ fn both_sides_of_a_nat() {
     assert!(text.contains("198.51.100.7:40000 > 203.0.113.80:80 is 10.9.0.1:20001 > 10.0.0.80:8080"), "{text}");
     let fullnat = quality(&both_sides("777000 5000"));
     assert_eq!(only(&fullnat, "both-sides-of-nat").count, Some(1), "the server's number alone passes FULLNAT");
+    let midstream = |isn: &str| {
+        let text = both_sides(isn);
+        text.lines().filter(|line| !line.contains("0:0(0)")).fold(String::new(), |text, line| text + line + "\n")
+    };
+    assert!(ids(&quality(&midstream("1000 5000"))).contains(&"both-sides-of-nat"));
+    assert!(
+        !ids(&quality(&midstream("777000 5000"))).contains(&"both-sides-of-nat"),
+        "one number is too little midstream"
+    );
     let unrelated = quality(&both_sides("777000 888000"));
     assert_eq!(ids(&unrelated), [""; 0], "a proxy begins anew");
 }

@@ -5,12 +5,14 @@ use crate::capture::CaptureInfo;
 use crate::report::model::Quality;
 use crate::report::units::{count, duration, plural, seconds};
 use crate::time::Span;
-use crate::verdict::quality::{Limits, SHORTEST_USUAL_TIMER, Selection, Translation, limits, lost};
+use crate::verdict::quality::{Limits, SHORTEST_USUAL_TIMER, Selection, Translation, is_stitched, limits, lost};
 use crate::wire::{Layer, Skip, SkipReason};
 
 /// A clock that steps back by less than this is put right by no one: several queues or interfaces hand over their packets
 /// a little out of order.
 const LEAST_CLOCK_STEP: Span = Span::from_millis(100);
+/// Octets of a frame that usually hold what names a request.
+const NAMES: u32 = 256;
 /// Translated conversations named in a sentence.
 const PAIRS_NAMED: usize = 2;
 
@@ -78,18 +80,20 @@ fn snapshot(info: &CaptureInfo, account: &FileAccount, notes: &mut Notes) {
             plural(headers, "frame")
         )
     });
-    let payloads = if account.cut_payloads > 0 { cuts.count } else { 0 };
+    let hidden = account.traffic.hidden_octets;
+    let is_harmless = account.cut_payloads == 0 || (smallest >= NAMES && hidden == 0);
+    let payloads = if is_harmless { 0 } else { cuts.count };
     notes.counted("snaplen", payloads, || {
-        let look_alikes = match account.traffic.hidden_octets {
+        let look_alikes = match hidden {
             0 => String::new(),
             hidden => format!(
-                "; {} without their octet, so that a repeated octet and a keepalive probe look alike",
+                ", and the octet of {}, so that a repeated octet and a keepalive probe look alike",
                 plural(hidden, "one-octet segment")
             ),
         };
         format!(
             "{} cut by the snapshot length (down to {smallest} octets): lengths are right, but names of requests may be \
-             missing{look_alikes}. Where that matters capture with -s 256.",
+             missing{look_alikes}. Where that matters capture with -s {NAMES}.",
             plural(cuts.count, "frame")
         )
     });
@@ -111,11 +115,19 @@ fn clock(info: &CaptureInfo, account: &FileAccount, notes: &mut Notes) {
     } else {
         notes.counted("reordered", steps.count, || {
             format!(
-                "{} stand a little out of order (by up to {}), as several queues or interfaces hand them over: harmless for gaps.",
-                plural(steps.count, "record"),
+                "Time runs backwards {}, by up to {} only, as several queues or interfaces hand over their records: harmless.",
+                plural(steps.count, "time"),
                 seconds(steps.largest)
             )
         });
+    }
+    if is_stitched(account.pace.longest_step()) {
+        let text = format!(
+            "Time jumps forward by up to {} between two records, as where captures were joined: gaps across such a jump \
+             prove nothing.",
+            duration(account.pace.longest_step())
+        );
+        notes.whole("clock-jumps", text);
     }
     notes.counted("untimed", info.untimed, || {
         format!(
@@ -174,8 +186,8 @@ fn selection(limits: &Limits, notes: &mut Notes) {
                 .to_owned()
         }),
         Selection::NoBareAcks => notes.counted("no-bare-acks", traffic.with_payload, || {
-            "The capture holds no segment without payload: keepalive probes and their answers were filtered out, so \
-             silence proves nothing. Capture by host and port alone."
+            "The capture holds no segment without payload: if a filter removed them, keepalive probes and their answers \
+             are missing too, and silence proves nothing. Capture by host and port alone."
                 .to_owned()
         }),
         Selection::NoPayload => notes.counted("no-payload", traffic.bare_acks, || {
@@ -197,8 +209,8 @@ fn flows(limits: &Limits, notes: &mut Notes) {
     });
     notes.counted("one-sided", limits.one_sided, || {
         format!(
-            "{} show one direction only: whether anything was answered cannot be seen. Capture where both directions pass, \
-             best at an end.",
+            "One direction only was captured of {}: whether anything was answered cannot be seen. Capture where both \
+             directions pass, best at an end.",
             of_all(limits.one_sided)
         )
     });
@@ -206,13 +218,14 @@ fn flows(limits: &Limits, notes: &mut Notes) {
     let incomplete = if limits.selection == Selection::Everything { limits.incomplete } else { 0 };
     notes.counted("incomplete", incomplete, || {
         format!(
-            "{} have octets that the capture does not hold: what looks like silence may be what was missed.",
+            "Octets are missing from the capture in {}: what looks like silence may be what was missed. Capture headers only \
+             (-s 128), so that none is dropped.",
             of_all(limits.incomplete)
         )
     });
     notes.counted("replayed", limits.replayed, || {
         format!(
-            "{} occur twice in the capture (merged or replayed files): use one of the originals.",
+            "The capture holds {} twice (merged or replayed files): use one of the originals.",
             of_all(limits.replayed)
         )
     });
@@ -224,13 +237,13 @@ fn flows(limits: &Limits, notes: &mut Notes) {
     });
     notes.counted("tunnelled", limits.tunnelled, || {
         format!(
-            "{} were captured inside a tunnel: a box on the outer path times the tunnel, not these flows.",
+            "A tunnel carried {}: a box on the outer path times the tunnel, not these flows.",
             of_all(limits.tunnelled)
         )
     });
     notes.counted("behind-fullnat", limits.behind_fullnat, || {
         format!(
-            "{} come through an LVS FULLNAT director (TOA option): this is its server side, and its addresses are not the \
+            "An LVS FULLNAT director forwarded {} (TOA option): this is its server side, and its addresses are not the \
              clients'.",
             of_all(limits.behind_fullnat)
         )

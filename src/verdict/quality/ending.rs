@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::flow::gaps::{Gap, Gaps, Outcome};
 use crate::flow::{Flow, Socket};
 use crate::time::Span;
+use crate::verdict::quality::is_stitched;
 
 /// The shortest of the idle timers that boxes on a path usually run: 60 s, as home routers, HAProxy examples and several
 /// cloud balancers have it (the table of timeouts).
@@ -31,7 +32,8 @@ impl Ending {
         let mut known: HashMap<Socket, Known> = HashMap::new();
         for (flow, gaps) in silences(flows) {
             known.entry(flow.server()).or_default().add(gaps);
-            ending.longest_silence = gaps.kept().iter().map(|gap| gap.length).fold(ending.longest_silence, Span::max);
+            let lengths = gaps.kept().into_iter().map(|gap| gap.length).filter(|length| !is_stitched(*length));
+            ending.longest_silence = lengths.fold(ending.longest_silence, Span::max);
         }
         for (flow, gaps) in silences(flows) {
             let known = known.get(&flow.server()).copied().unwrap_or_default();
@@ -71,5 +73,7 @@ fn silences(flows: &[Flow]) -> impl Iterator<Item = (&Flow, &Gaps)> {
 
 /// The silence that lasted when the capture ended; one that ended undecided is none.
 fn last_open(gaps: &Gaps) -> Option<Gap> {
-    gaps.kept().into_iter().find(|gap| gap.outcome == Outcome::Open && gap.ended_by.is_none())
+    gaps.kept()
+        .into_iter()
+        .find(|gap| gap.outcome == Outcome::Open && gap.ended_by.is_none() && !is_stitched(gap.length))
 }

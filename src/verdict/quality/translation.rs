@@ -62,16 +62,16 @@ struct Group<'a> {
 
 impl<'a> Search<'a> {
     fn add(&mut self, flow: &'a Flow) {
-        let Some(number) = flow.end(Direction::FromResponder).base else {
+        let Some(number) = responder_number(flow) else {
             return;
         };
         self.forget(flow.first.time);
-        if self.invented.contains(&number.0) {
+        if self.invented.contains(&number) {
             return;
         }
-        let group = self.groups.entry(number.0).or_default();
+        let group = self.groups.entry(number).or_default();
         if group.members.is_empty() {
-            self.order.push_back((flow.first.time, number.0));
+            self.order.push_back((flow.first.time, number));
         }
         if group.members.len() == COPIES {
             group.crowded = true;
@@ -129,9 +129,20 @@ fn are_copies(one: &Flow, other: &Flow) -> bool {
         let (here, there) = (octets(one, direction), octets(other, direction));
         here > 0 && here == there
     });
-    let seen_from_start = [one, other].iter().all(|flow| flow.orientation == Orientation::Handshake);
     // A box that translates changes an address; another port alone is another connection of the same two hosts.
     let same_hosts = one.client().ip == other.client().ip && one.server().ip == other.server().ip;
     let same_start = base(one).is_some() && base(one) == base(other);
+    let seen_from_start = [one, other].iter().all(|flow| flow.orientation == Orientation::Handshake);
     !same_hosts && (same_start || (seen_from_start && same_octets))
+}
+
+/// The responder's initial number, where its own SYN shows it, or payload midstream: a refusing RST carries none. Numbers
+/// around zero are written by generators.
+fn responder_number(flow: &Flow) -> Option<u32> {
+    const ROUND: u32 = 16;
+    let responder = flow.end(Direction::FromResponder);
+    let is_shown =
+        responder.isn.is_some() || (flow.orientation == Orientation::Inferred && responder.counters.payload_bytes > 0);
+    let number = responder.base.filter(|_| is_shown)?.0;
+    (number.wrapping_add(ROUND) > 2 * ROUND).then_some(number)
 }
