@@ -60,13 +60,15 @@ impl Question {
 
 /// What is known of the traffic to be captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Situation {
+pub struct Situation<'a> {
     /// The server, as this capture shows it.
     pub service: Option<Socket>,
     /// The timer or the silence in question.
     pub timer: Option<Span>,
     /// Whether names are wanted: request lines, TLS server names.
     pub names: bool,
+    /// The interface to listen on, where it is known; all of them otherwise.
+    pub interface: Option<&'a str>,
     /// Whether VLAN tags were seen: the filter must look behind them.
     pub vlan: bool,
     /// The tunnel that carried the traffic here.
@@ -75,7 +77,7 @@ pub struct Situation {
     pub lossy: bool,
 }
 
-impl Situation {
+impl Situation<'_> {
     /// The situation of `flow`, whose capture has `limits`.
     #[must_use]
     pub fn of(flow: &Flow, limits: &Limits) -> Self {
@@ -91,7 +93,7 @@ impl Situation {
 
 /// What settles `question`, in one sentence that names the places, with a command for each.
 #[must_use]
-pub fn advice(question: Question, situation: &Situation) -> String {
+pub fn advice(question: Question, situation: &Situation<'_>) -> String {
     let commands = question.places().iter().map(|place| format!("{}: {}", name(*place), command(*place, situation)));
     format!("{}; {}.", commands.collect::<Vec<_>>().join("; "), duration(situation.timer))
 }
@@ -114,9 +116,9 @@ pub fn open_question(limits: &Limits) -> Option<Question> {
 ///
 /// Behind a balancer the addresses may be others than those seen here, so at the server only the port selects; the box
 /// gets both sides. `-i any` needs no name of an interface and shows both sides of a box; the analysis counts frames that
-/// appear on two interfaces once.
+/// appear on two interfaces once. A named interface adds the link-layer addresses of both ends of the link.
 #[must_use]
-pub fn command(place: Place, situation: &Situation) -> String {
+pub fn command(place: Place, situation: &Situation<'_>) -> String {
     let snapshot = if situation.names { NAMES } else { HEADERS } + if situation.tunnel.is_some() { TUNNEL } else { 0 };
     let buffer = if situation.lossy { " -B 65536" } else { "" };
     let file = match place {
@@ -125,11 +127,12 @@ pub fn command(place: Place, situation: &Situation) -> String {
         Place::Box => "/tmp/box.pcap",
     };
     let filter = quoted(&filter(place, situation));
-    format!("tcpdump -i any -n -s {snapshot}{buffer} -C 100 -W 20 -Z root -w {file} {filter}")
+    let interface = word(situation.interface.unwrap_or("any"));
+    format!("tcpdump -i {interface} -n -s {snapshot}{buffer} -C 100 -W 20 -Z root -w {file} {filter}")
 }
 
 /// The filter: the service, and the ICMP errors about it; behind VLAN tags and in the outer header of a tunnel likewise.
-fn filter(place: Place, situation: &Situation) -> String {
+fn filter(place: Place, situation: &Situation<'_>) -> String {
     let tunnelled = situation.tunnel.filter(|_| place == Place::Box).map(outer);
     let plain = match (situation.service, place) {
         (Some(service), Place::Client) => format!("(tcp port {} and host {})", service.port, host(service.ip)),
@@ -182,6 +185,13 @@ fn duration(timer: Option<Span>) -> String {
     )
 }
 
+/// `text` as it stands where a POSIX shell takes it for one plain word, quoted otherwise.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '@' | '/');
+    let starts_plain = text.chars().next().is_some_and(|first| first.is_ascii_alphanumeric());
+    if starts_plain && text.chars().all(is_plain) { text.to_owned() } else { quoted(text) }
+}
+
 /// One word for a POSIX shell, whatever `text` holds.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -191,7 +201,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn situation() -> Situation {
+    fn situation() -> Situation<'static> {
         Situation { service: Some(Socket::new([203, 0, 113, 80].into(), 5432)), ..Situation::default() }
     }
 
@@ -244,6 +254,24 @@ mod tests {
         let both = advice(Question::WhoseDoing, &situation());
         assert!(both.contains("on the client: tcpdump ") && both.contains("on the server: tcpdump "), "{both}");
         assert!(advice(Question::WhichSide, &situation()).starts_with("on the box between them"));
+    }
+
+    #[test]
+    fn a_named_interface_is_one_word() {
+        let on = |interface| command(Place::Box, &Situation { interface: Some(interface), ..situation() });
+        assert!(on("eth0.100").starts_with("tcpdump -i eth0.100 -n "), "{}", on("eth0.100"));
+        assert!(on("eth0; reboot").starts_with("tcpdump -i 'eth0; reboot' -n "), "{}", on("eth0; reboot"));
+    }
+
+    #[cfg(unix)]
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(32))]
+        #[test]
+        fn a_shell_reads_back_what_was_quoted(text in "[ -~äß\n\t]{0,20}", quoting in proptest::bool::ANY) {
+            let argument = if quoting { quoted(&text) } else { word(&text) };
+            let output = std::process::Command::new("sh").args(["-c", &format!("printf %s {argument}")]).output().unwrap();
+            proptest::prop_assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Connections that hold a place without using it.
 
+use std::path::Path;
+
 use idlegap::time::Span;
 use idlegap::verdict::inventory::{Idle, Inventory};
 
-use crate::captures::analysis;
+use crate::captures::{analysis, from_bytes};
 use crate::{ASKED, CLOSED, OPENED};
 
 fn stock(text: &str) -> Inventory {
@@ -93,6 +95,18 @@ fn who_holds_and_what_is_held() {
     assert_eq!(services.top.len(), 1);
     assert_eq!(services.top[0].0.to_string(), "10.0.0.2:80");
     assert_eq!(services.top[0].1.empty.longest, Span::from_secs(104));
+}
+
+#[test]
+fn the_recorded_incident() {
+    // Three of the four connections wait 85 s or 90 s for an answer and live little longer.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures/lvs-fullnat-90s-client");
+    let capture = std::fs::read(path.join("lvs-fullnat-90s-client.pcap")).unwrap();
+    let stock = Inventory::take(&from_bytes(capture).0);
+    let [empty, silent] = figures(&stock.all);
+    assert_eq!((empty, silent.0, silent.1), (NONE, 3, 0));
+    assert_eq!(stock.clients(1).top[0].0.to_string(), "198.51.100.10");
+    assert_eq!(stock.services(1).top[0].0.to_string(), "203.0.113.80:80");
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn what_a_capture_reaches() {
 
 /// One conversation before and behind a box that gives it another client and server address: each line twice.
 fn both_sides(isn_behind: &str) -> String {
-    let mut text = "flow front 198.51.100.7:40000 > 203.0.113.80:80 isn 1000 5000\n".to_owned();
+    let mut text = "flow front 198.51.100.7:40000 > 203.0.113.80:80 isn 1000000 5000000\n".to_owned();
     text += &format!("flow back 10.9.0.1:20001 > 10.0.0.80:8080 isn {isn_behind} ttl 63 63\n");
     let (_, lines) = healthy().split_once('\n').map(|(head, rest)| (head.to_owned(), rest.to_owned())).unwrap();
     for line in lines.lines() {
@@ -272,18 +272,18 @@ fn both_sides(isn_behind: &str) -> String {
 
 #[test]
 fn both_sides_of_a_nat() {
-    let found = quality(&both_sides("1000 5000"));
+    let found = quality(&both_sides("1000000 5000000"));
     let text = &only(&found, "both-sides-of-nat").text;
     assert!(text.contains("198.51.100.7:40000 > 203.0.113.80:80 is 10.9.0.1:20001 > 10.0.0.80:8080"), "{text}");
-    let fullnat = quality(&both_sides("777000 5000"));
+    let fullnat = quality(&both_sides("777000 5000000"));
     assert_eq!(only(&fullnat, "both-sides-of-nat").count, Some(1), "the server's number alone passes FULLNAT");
     let midstream = |isn: &str| {
         let text = both_sides(isn);
         text.lines().filter(|line| !line.contains("0:0(0)")).fold(String::new(), |text, line| text + line + "\n")
     };
-    assert!(ids(&quality(&midstream("1000 5000"))).contains(&"both-sides-of-nat"));
+    assert!(ids(&quality(&midstream("1000000 5000000"))).contains(&"both-sides-of-nat"));
     assert!(
-        !ids(&quality(&midstream("777000 5000"))).contains(&"both-sides-of-nat"),
+        !ids(&quality(&midstream("777000 5000000"))).contains(&"both-sides-of-nat"),
         "one number is too little midstream"
     );
     let unrelated = quality(&both_sides("777000 888000"));
@@ -292,7 +292,7 @@ fn both_sides_of_a_nat() {
 
 #[test]
 fn numbers_that_a_generator_invented_are_no_nat() {
-    let flows = (0..6).map(|n| format!("flow f{n} 10.0.0.1:{} > 10.0.0.2:80 isn 1000 5000\n", 40_000 + n));
+    let flows = (0..6).map(|n| format!("flow f{n} 10.0.0.1:{} > 10.0.1.{n}:80 isn 1000000 5000000\n", 40_000 + n));
     let segments = (0..6).map(|n| {
         format!("+.0013 f{n} > S 0:0(0)\n+.0101 f{n} < S. 0:0(0) ack 1\n+.0002 f{n} > . 1:1(0) ack 1\n")
             + &format!("+.0021 f{n} > P. 1:101(100) ack 1\n+.0033 f{n} < . 1:1(0) ack 101\n")

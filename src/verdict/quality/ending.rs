@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::flow::gaps::{Gap, Gaps, Outcome};
+use crate::flow::gaps::{Gap, Gaps};
 use crate::flow::{Flow, Socket};
 use crate::time::Span;
 use crate::verdict::quality::is_stitched;
@@ -73,7 +73,5 @@ fn silences(flows: &[Flow]) -> impl Iterator<Item = (&Flow, &Gaps)> {
 
 /// The silence that lasted when the capture ended; one that ended undecided is none.
 fn last_open(gaps: &Gaps) -> Option<Gap> {
-    gaps.kept()
-        .into_iter()
-        .find(|gap| gap.outcome == Outcome::Open && gap.ended_by.is_none() && !is_stitched(gap.length))
+    gaps.open().copied().filter(|gap| gap.ended_by.is_none() && !is_stitched(gap.length))
 }
