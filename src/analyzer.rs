@@ -15,7 +15,7 @@ use crate::flow::classify::{Class, classify};
 use crate::flow::duplicates::Duplicates;
 use crate::flow::fragments::{Completed, Fragments};
 use crate::flow::table::{FlowTable, Place};
-use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Socket};
+use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::time::Timestamp;
 use crate::wire::{self, Decoded, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
 
@@ -28,7 +28,6 @@ const QUOTED_CAPACITY: usize = 1 << 16;
 
 /// What one record held, and what was made of it.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one per packet, by value; boxing would allocate there")]
 pub enum Seen<'a> {
     /// A segment, classified.
     Segment(Labelled<'a>),
@@ -107,7 +106,7 @@ pub struct Analyzer {
     duplicates: Duplicates,
     fragments: Fragments,
     streams: Streams,
-    relabels: Vec<Relabel>,
+    shared: Shared,
     file: u32,
     accounts: Vec<FileAccount>,
     start: Option<Timestamp>,
@@ -126,6 +125,8 @@ pub struct Analysis {
     pub end: Timestamp,
     /// Fragmented datagrams given up because too many were unfinished.
     pub fragments_given_up: u64,
+    /// Heads of turns that were not read because too many were unfinished: requests not named.
+    pub heads_refused: u64,
 }
 
 impl Analyzer {
@@ -138,7 +139,7 @@ impl Analyzer {
             duplicates: Duplicates::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
-            relabels: Vec::new(),
+            shared: Shared::default(),
             file: 0,
             accounts: vec![FileAccount::default()],
             start: None,
@@ -190,7 +191,7 @@ impl Analyzer {
 
     /// Judgements on earlier segments made since the last call.
     pub fn drain_relabels(&mut self) -> impl Iterator<Item = Relabel> + '_ {
-        self.relabels.drain(..)
+        self.shared.relabels.drain(..)
     }
 
     /// Flow number `index`, as it stands.
@@ -204,17 +205,18 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, mut relabel: impl FnMut(Relabel)) -> Analysis {
         let mut flows = self.table.into_flows();
-        settle_silent_peers(&mut flows, &mut self.relabels);
+        settle_silent_peers(&mut flows, &mut self.shared.relabels);
         for flow in &mut flows {
-            flow.finish(self.clock, &mut self.relabels);
+            flow.finish(self.clock, &mut self.shared.relabels);
         }
-        self.relabels.drain(..).for_each(&mut relabel);
+        self.shared.relabels.drain(..).for_each(&mut relabel);
         Analysis {
             flows,
             accounts: self.accounts,
             start: self.start.unwrap_or_default(),
             end: if self.start.is_some() { self.clock } else { Timestamp::default() },
             fragments_given_up: self.fragments.given_up(),
+            heads_refused: self.shared.heads.refused(),
         }
     }
 
@@ -239,7 +241,7 @@ impl Analyzer {
             if place.is_reuse {
                 class.notes |= Notes::PORT_REUSE;
             }
-            flow.apply(direction, &segment, mark, class, &mut self.relabels);
+            flow.apply(direction, &segment, mark, class, &mut self.shared);
             // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
             let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
             if self.options.number_streams && dissected {

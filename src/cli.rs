@@ -5,9 +5,11 @@
 
 mod surroundings;
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::process;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -40,8 +42,24 @@ pub enum Run {
 /// Reads the command line. Help, the version and usage errors are printed, and the process ends with 0 or 2.
 #[must_use]
 pub fn parse() -> Run {
-    let surroundings = Surroundings::of_process();
-    Typed::parse().lower(&surroundings).unwrap_or_else(|error| error.exit())
+    match Typed::parse().lower(&Surroundings::of_process()) {
+        Ok(run) => run,
+        Err(Refusal::Usage(error)) => error.exit(),
+        Err(Refusal::NothingToRead(command)) => {
+            // Where standard error is gone there is nobody to tell.
+            drop(write!(anstream::stderr(), "{}", help(command).ansi()));
+            process::exit(2)
+        }
+    }
+}
+
+/// Why nothing will run.
+#[derive(Debug)]
+enum Refusal {
+    /// The arguments do not go together.
+    Usage(clap::Error),
+    /// No capture is named, and standard input is a terminal: the help of this subcommand, or of the program.
+    NothingToRead(Option<&'static str>),
 }
 
 const ABOUT: &str = "Says which TCP connections in a packet capture died of silence, whose timer killed them, and what to \
@@ -243,7 +261,7 @@ fn duration(text: &str) -> Result<Span, &'static str> {
 
 impl Typed {
     /// From what was typed to what will run.
-    fn lower(self, surroundings: &Surroundings) -> Result<Run, clap::Error> {
+    fn lower(self, surroundings: &Surroundings) -> Result<Run, Refusal> {
         let is_bare = self.source == SourceArgs::default() && self.report == ReportArgs::default();
         let is_bare = is_bare && self.time == TimeArgs::default() && self.width == WidthArgs::default();
         match &self.command {
@@ -252,7 +270,7 @@ impl Typed {
         }
     }
 
-    fn lower_command(self, surroundings: &Surroundings) -> Result<Run, clap::Error> {
+    fn lower_command(self, surroundings: &Surroundings) -> Result<Run, Refusal> {
         let target = self.general.output.map_or(Target::Stdout, |path| match path.as_os_str() == "-" {
             true => Target::Stdout,
             false => Target::File(path),
@@ -261,14 +279,14 @@ impl Typed {
         match self.command {
             None => Ok(Run::Analyze(analyze::Job {
                 format: self.report.lower(self.time, self.width, &target, surroundings),
-                source: self.source.lower(surroundings)?,
+                source: self.source.lower(None, surroundings)?,
                 timeouts: self.report.timeouts,
                 fail_on: self.report.fail_on,
                 target,
                 quiet,
             })),
             Some(Command::Trace(args)) => Ok(Run::Trace(trace::Job {
-                source: args.source.lower(surroundings)?,
+                source: args.source.lower(Some("trace"), surroundings)?,
                 flow: args.flow,
                 form: args.format,
                 time: args.time.time.unwrap_or_default(),
@@ -283,7 +301,7 @@ impl Typed {
 }
 
 impl SourceArgs {
-    fn lower(self, surroundings: &Surroundings) -> Result<Source, clap::Error> {
+    fn lower(self, command: Option<&'static str>, surroundings: &Surroundings) -> Result<Source, Refusal> {
         let (files, expression) = match self.read.is_empty() {
             true => (self.words.into_iter().map(PathBuf::from).collect(), String::new()),
             false => (self.read, self.words.join(" ")),
@@ -299,7 +317,7 @@ impl SourceArgs {
         let mut inputs: Vec<Input> = files.iter().map(|file| Input::from_argument(file)).collect();
         if inputs.is_empty() {
             if surroundings.stdin_is_terminal {
-                return Err(help());
+                return Err(Refusal::NothingToRead(command));
             }
             inputs.push(Input::Stdin);
         }
@@ -331,15 +349,19 @@ impl ReportArgs {
     }
 }
 
-fn usage(message: &str) -> clap::Error {
-    Typed::command().error(ErrorKind::ArgumentConflict, message)
+fn usage(message: &str) -> Refusal {
+    Refusal::Usage(Typed::command().error(ErrorKind::ArgumentConflict, message))
 }
 
-/// The help, as an error: nobody said what to read.
-fn help() -> clap::Error {
-    let mut command = Typed::command();
-    let help = command.render_help();
-    command.error(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, help)
+/// The short help of a subcommand, or of the program.
+fn help(command: Option<&str>) -> StyledStr {
+    let mut program = Typed::command();
+    // Building it gives the subcommands their full names.
+    program.build();
+    match command.and_then(|name| program.find_subcommand_mut(name)) {
+        Some(subcommand) => subcommand.render_help(),
+        None => program.render_help(),
+    }
 }
 
 #[cfg(test)]

@@ -10,16 +10,18 @@ pub mod duplicates;
 pub mod endpoint;
 pub mod fragments;
 pub mod gaps;
+pub mod heads;
 pub mod key;
 pub mod kind;
 pub mod mark;
 pub mod probes;
 pub mod resets;
 pub mod table;
+pub mod turns;
 
 use std::net::SocketAddr;
 
-pub use apply::Relabel;
+pub use apply::{Relabel, Shared};
 pub use key::{Direction, FlowKey, Socket};
 pub use kind::{Notes, SegmentKind};
 pub use mark::{FrameId, Mark};
@@ -29,6 +31,7 @@ use crate::flow::endpoint::Endpoint;
 use crate::flow::gaps::{Gaps, LEAST_GAP};
 use crate::flow::probes::Probes;
 use crate::flow::resets::Reset;
+use crate::flow::turns::Heads;
 use crate::time::Span;
 use crate::wire::{Flags, IcmpKind, Segment, Tunnel};
 
@@ -110,6 +113,7 @@ pub struct Flow {
     packet_gaps: Option<Box<Gaps>>,
     payload_gaps: Option<Box<Gaps>>,
     extras: Option<Box<Extras>>,
+    heads: Option<Box<Heads>>,
 }
 
 impl Flow {
@@ -133,6 +137,7 @@ impl Flow {
             packet_gaps: None,
             payload_gaps: None,
             extras: None,
+            heads: None,
         }
     }
 
@@ -190,6 +195,19 @@ impl Flow {
     #[must_use]
     pub fn extras(&self) -> Option<&Extras> {
         self.extras.as_deref()
+    }
+
+    /// What the heads of turns said, if payload was seen.
+    #[must_use]
+    pub fn heads(&self) -> Option<&Heads> {
+        self.heads.as_deref()
+    }
+
+    /// The client behind a balancer or proxy, as a TOA option or a PROXY header tells it.
+    #[must_use]
+    pub fn real_client(&self) -> Option<SocketAddr> {
+        let by_option = self.extras().and_then(|extras| extras.real_client);
+        by_option.or_else(|| self.heads()?.real_client())
     }
 
     /// The RSTs that were kept, the earliest first.

@@ -3,6 +3,7 @@
 //! Never more certain than the evidence: `inconclusive` is cheap to reach, and a box on the path is accused only by signs
 //! that an endpoint does not give.
 
+pub mod advice;
 pub mod attribution;
 pub mod inventory;
 pub mod outcome;
@@ -184,6 +185,8 @@ pub enum Reason {
     SameHopLimit(u8),
     /// RSTs in both directions within this time, out of silence.
     BothDirections(Span),
+    /// Only one of the RSTs that a box sends to both ends was captured: the one toward this end.
+    OneResetSeen(Direction),
     /// Nothing provoked the RST: silence before it.
     Spontaneous(Span),
     /// Bare RST with an acknowledgment field: a FULLNAT director is on the path.
@@ -212,10 +215,12 @@ pub enum Reason {
     DataUnanswered(u32),
     /// The silence before the end, and the clock it is on.
     Gap(Clock, Span),
+    /// The server's side answered the silence with this HTTP status.
+    HttpStatus(u16),
     /// A FIN of the server ended the silence.
     ServerFin,
-    /// A FIN of the client ended the silence.
-    ClientFin,
+    /// A FIN of the client ended the silence, and the client is a proxy.
+    ProxyFin,
     /// Keepalives were answered throughout: a timer of payload, keepalive does not help.
     KeepalivesAnswered(u32),
     /// The window stayed closed over this many probes.

@@ -1,5 +1,11 @@
 //! How the program behaves on the command line: what it reads, writes and returns.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test opens files, and fails where it cannot go on"
+)]
+
 #[path = "cli/captures.rs"]
 mod captures;
 
@@ -218,6 +224,27 @@ fn files_that_overlap_are_capture_points() {
     for flow in ["0", "1"] {
         let rows = report(&["trace", "--flow", flow, &client, &server]);
         assert_eq!(rows.lines().count(), conversation(0.0, 1).len(), "{rows}");
+    }
+}
+
+#[test]
+fn flows_have_one_number_over_all_capture_points() {
+    let folder = Folder::new();
+    let point = |name: &str, begin: f64, port: u16| folder.file(name, &capture(&conversation(begin, port)));
+    // The third file goes on where the first one ended; the second overlaps the first.
+    let files = [point("a0", 0.0, 40_000), point("b0", 1.0, 40_001), point("a1", 10.0, 40_002)];
+    let files: Vec<_> = files.iter().map(String::as_str).collect();
+    let value = json(&files);
+    let timelines: Vec<_> = value["captures"].as_array().unwrap().iter().map(|capture| &capture["timeline"]).collect();
+    assert_eq!(timelines, [0, 1, 0]);
+    for (number, port) in (0..3).zip(40_000..) {
+        let client = format!("10.0.0.1:{port}");
+        assert_eq!(
+            (&value["flows"][number]["id"], &value["flows"][number]["client"]),
+            (&number.into(), &client.as_str().into())
+        );
+        let rows = report(&[&["trace", "--flow", &number.to_string()], &files[..]].concat());
+        assert!(rows.lines().count() == 10 && rows.lines().all(|row| row.contains(&client)), "{rows}");
     }
 }
 

@@ -270,7 +270,9 @@ fn a_gap_is_near_a_timer_that_fired_late_but_never_early() {
     let near = |millis| ids(&table.near(Span::from_millis(millis))).contains(&"aws-nlb-tcp");
     // 350 s and 12.5 % of it: 43.75 s.
     assert!(!near(349_900) && near(350_000) && near(393_750) && !near(393_751));
-    assert_eq!(lateness(secs(4)), secs(2));
+    assert_eq!(lateness(secs(4), Layer::L4), Span::from_millis(800));
+    assert_eq!(lateness(secs(60), Layer::L7), secs(2));
+    assert_eq!(lateness(secs(600), Layer::L7), secs(6));
     let found = table.near(secs(350));
     assert!(!ids(&found).contains(&"linux-ipvs-udp") && found.iter().all(|candidate| candidate.fit == Fit::Exact));
     // A limit on age, a requirement on others and a cache in front of another timer are no idle timers.
@@ -330,11 +332,13 @@ proptest! {
     }
 
     #[test]
-    fn a_value_of_a_row_is_always_found_by_it(at in 0usize..189, late in 0i64..2_000) {
+    fn a_value_of_a_row_is_always_found_by_it(at in 0usize..189, permille in 0i64..=1_000) {
         let table = table();
         let entry = &table.entries()[at];
         if entry.state == State::Established && entry.cuts && entry.counts != Counts::Lifetime {
-            let gap = entry.idle.span().plus(Span::from_millis(late));
+            let idle = entry.idle.span();
+            let late = Span::from_nanos(lateness(idle, entry.layer).as_nanos() / 1_000 * permille);
+            let gap = idle.plus(late);
             prop_assert!(ids(&table.near(gap)).contains(&entry.id.as_str()));
         }
     }

@@ -42,6 +42,7 @@ fn segment(link: u16, frame: &[u8]) -> Segment<'_> {
 fn skip(link: u16, frame: &[u8]) -> Skip {
     match whole(link, frame) {
         Decoded::Skip(skip) => skip,
+        Decoded::Damaged(damaged) => damaged.skip,
         other => panic!("no skip: {other:?}"),
     }
 }

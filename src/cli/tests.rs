@@ -3,17 +3,20 @@ use std::path::Path;
 use super::*;
 use crate::report::text::TextOptions;
 
-fn lower(words: &[&str], surroundings: &Surroundings) -> Result<Run, clap::Error> {
+fn lower(words: &[&str], surroundings: &Surroundings) -> Result<Run, Refusal> {
     let words = std::iter::once(&"idlegap").chain(words);
-    Typed::try_parse_from(words)?.lower(surroundings)
+    Typed::try_parse_from(words).map_err(Refusal::Usage)?.lower(surroundings)
 }
 
 fn run(words: &[&str]) -> Run {
-    lower(words, &Surroundings::PIPES).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    lower(words, &Surroundings::PIPES).unwrap_or_else(|error| panic!("{words:?}: {error:?}"))
 }
 
 fn error(words: &[&str]) -> String {
-    lower(words, &Surroundings::PIPES).expect_err("a usage error").to_string()
+    match lower(words, &Surroundings::PIPES) {
+        Err(Refusal::Usage(error)) => error.to_string(),
+        other => panic!("{words:?}: no usage error but {other:?}"),
+    }
 }
 
 fn analysis(words: &[&str]) -> analyze::Job {
@@ -55,12 +58,12 @@ fn without_a_file_a_pipe_is_read_and_a_terminal_gets_help() {
     assert_eq!(analysis(&[]).source.inputs, [Input::Stdin]);
     assert_eq!(analysis(&["-"]).source.inputs, [Input::Stdin]);
     assert_eq!(analysis(&["-r", "-"]).source.inputs, [Input::Stdin]);
-    for words in [&[][..], &["trace"], &["--format", "json"]] {
-        let error = lower(words, &Surroundings::TERMINAL).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "{words:?}");
-        assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("Usage: idlegap [OPTIONS] FILE..."), "{error}");
+    for (words, command) in [(&[][..], None), (&["trace"], Some("trace")), (&["--format", "json"], None)] {
+        let refusal = lower(words, &Surroundings::TERMINAL);
+        assert!(matches!(refusal, Err(Refusal::NothingToRead(of)) if of == command), "{words:?}: {refusal:?}");
     }
+    assert!(help(None).to_string().contains("Usage: idlegap [OPTIONS] FILE..."));
+    assert!(help(Some("trace")).to_string().contains("Usage: idlegap trace [OPTIONS] FILE..."));
     assert!(lower(&["-"], &Surroundings::TERMINAL).is_ok(), "asked for in so many words");
     assert!(lower(&["timeouts"], &Surroundings::TERMINAL).is_ok());
 }

@@ -49,7 +49,7 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     if reading.timelines.is_empty() {
         return Ok(Status::Failed);
     }
-    let built = build(reading.timelines, &table);
+    let built = build(reading.timelines, reading.numbers, &table);
     let written = match &job.format {
         Format::Text(options) => text::render(&built.report, &built, options, &mut output),
         Format::Json(options) => json::render(&built.report, &built, options, &mut output),

@@ -1,7 +1,7 @@
 //! A progress bar on standard error, for those who wait in front of a terminal.
 
 use std::io::{self, IsTerminal};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -16,9 +16,9 @@ const PIPE_STRIDE: u64 = 64;
 
 /// Bytes of the files as they are stored, or packets where nobody knows the size.
 pub struct Bar {
-    bar: Option<ProgressBar>,
+    bar: ProgressBar,
+    is_shown: bool,
     total: Option<u64>,
-    begun: Instant,
     records: u64,
     stride: u64,
     /// Bytes of the files before this one.
@@ -31,9 +31,9 @@ impl Bar {
     pub fn for_terminal(total: Option<u64>) -> Option<Self> {
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         (io::stderr().is_terminal() && !is_dumb).then(|| Self {
-            bar: None,
+            bar: hidden(total),
+            is_shown: false,
             total,
-            begun: now(),
             records: 0,
             stride: if total.is_some() { FILE_STRIDE } else { PIPE_STRIDE },
             before: 0,
@@ -56,44 +56,34 @@ impl Bar {
 
     /// Does something with the bar out of the way.
     pub fn suspend(&self, action: impl FnOnce()) {
-        match &self.bar {
-            Some(bar) => bar.suspend(action),
-            None => action(),
-        }
+        self.bar.suspend(action);
     }
 
     #[cold]
     fn show(&mut self, read: u64) {
-        if self.bar.is_none() && now().duration_since(self.begun) < SHOWN_AFTER {
-            return;
+        self.bar.set_position(if self.total.is_some() { self.before + read } else { self.records });
+        if !self.is_shown && self.bar.elapsed() >= SHOWN_AFTER {
+            self.is_shown = true;
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        let total = self.total;
-        let bar = self.bar.get_or_insert_with(|| draw(total));
-        bar.set_position(if total.is_some() { self.before + read } else { self.records });
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.bar.finish_and_clear();
     }
 }
 
-fn draw(total: Option<u64>) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+/// A bar that nobody sees yet, but that measures from the start.
+fn hidden(total: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
     let template = match total {
         Some(_) => "{wide_bar} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
-        None => "{spinner} {human_pos} packets  {per_sec}",
+        None => "{spinner} {human_pos} packets in {elapsed}",
     };
     // Without the template the bar only looks plainer.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    bar.set_style(style.progress_chars("=> "));
+    bar.set_style(style.progress_chars("=> ").tick_chars("-\\|/ "));
     bar
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long the user has waited is not told by the capture")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -82,6 +82,9 @@ pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) 
         numbers: FlowNumbers::default(),
     };
     for file in files {
+        if run.left == 0 {
+            break;
+        }
         run.read_file(file, console, witness)?;
     }
     console.end_progress();

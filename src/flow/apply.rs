@@ -8,10 +8,20 @@ use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::{Answer, Held, Pending, Probes};
 use crate::flow::resets::{self, Acceptability};
-use crate::flow::{Direction, Flow, IcmpEvent, Turn};
+use crate::flow::turns::{Budget, Piece};
+use crate::flow::{Direction, Flow, IcmpEvent, Orientation, Turn};
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
 use crate::wire::{Flags, Segment};
+
+/// What all flows share while segments are applied.
+#[derive(Default)]
+pub struct Shared {
+    /// Judgements on earlier segments, not yet taken by the reader.
+    pub relabels: Vec<Relabel>,
+    /// Memory for the heads of turns.
+    pub heads: Budget,
+}
 
 /// A judgement on an earlier segment, made or changed by a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +35,16 @@ pub struct Relabel {
 }
 
 impl Flow {
-    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `relabels`.
+    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`.
     pub fn apply(
         &mut self,
         direction: Direction,
         segment: &Segment<'_>,
         mark: Mark,
         class: Class,
-        relabels: &mut Vec<Relabel>,
+        shared: &mut Shared,
     ) {
+        let Shared { relabels, heads } = shared;
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
         self.note_base(direction, segment);
         if kind == SegmentKind::DuplicateFrame {
@@ -55,7 +66,10 @@ impl Flow {
             self.resolve_held(direction, &class, relabels);
             self.apply_answer(direction, segment, mark, &class);
             self.apply_probe(direction, segment, mark, &class, kind, relabels);
-            self.apply_sequence(direction, segment, mark, &class, kind);
+            self.apply_sequence(direction, segment, mark, &class, kind, heads);
+        }
+        if kind == SegmentKind::Rst || self.fins() == 2 {
+            self.release_heads(heads);
         }
         self.apply_common(direction, segment, mark, kind);
     }
@@ -190,8 +204,17 @@ impl Flow {
         let notes = if held.len == 0 { Notes::INFERRED } else { Notes::INFERRED | Notes::ONE_BYTE };
         let probes = self.probes_mut(owner).get_or_insert_default();
         for mark in held.marks() {
-            let probe = Pending { seq: held.seq, mark, kind, answered: false, answer: None, echo: held.echo };
-            probes.sent(probe, held.len == 1, None);
+            let probe = Pending {
+                seq: held.seq,
+                mark,
+                kind,
+                one_byte: held.len == 1,
+                ambiguous: false,
+                answered: false,
+                answer: None,
+                echo: held.echo,
+            };
+            probes.sent(probe, None);
             probes.keepalive.inferred = probes.keepalive.inferred.saturating_add(1);
             relabels.push(Relabel { frame: mark.frame, kind, notes });
         }
@@ -262,8 +285,17 @@ impl Flow {
         if unseen_answer {
             probes.answered(Answer::Latest, None);
         }
-        let probe = Pending { seq: segment.seq, mark, kind, answered: false, answer: None, echo };
-        probes.sent(probe, segment.payload_len == 1, heard);
+        let probe = Pending {
+            seq: segment.seq,
+            mark,
+            kind,
+            one_byte: segment.payload_len == 1,
+            ambiguous: class.notes.has(Notes::AMBIGUOUS),
+            answered: false,
+            answer: None,
+            echo,
+        };
+        probes.sent(probe, heard);
         if kind == SegmentKind::ZeroWindowProbe {
             let count = &mut self.end_mut(direction).counters.zero_window_probes;
             *count = count.saturating_add(1);
@@ -292,6 +324,7 @@ impl Flow {
         mark: Mark,
         class: &Class,
         kind: SegmentKind,
+        heads: &mut Budget,
     ) {
         let refused = self.fast_open_refusal(direction, segment);
         let end = self.end_mut(direction);
@@ -313,17 +346,7 @@ impl Flow {
         let before = end.snd_nxt;
         end.advance(segment, mark.time);
         if segment.payload_len > 0 {
-            let new = before.map_or(segment.payload_len, |nxt| {
-                u32::try_from(segment.end().since(nxt)).unwrap_or(0).min(segment.payload_len)
-            });
-            let new = if kind == SegmentKind::OutOfOrder { segment.payload_len } else { new };
-            end.counters.payload_bytes += u64::from(new);
-            end.payload_spacing = end.last_payload.map(|last| mark.time.since(last));
-            end.last_payload = Some(mark.time);
-            note_last_octet(end, segment);
-            if new > 0 {
-                self.take_turn(direction, mark, new);
-            }
+            self.apply_payload(direction, segment, mark, kind, before, heads);
         }
         let end = self.end_mut(direction);
         if segment.flags.has(Flags::FIN) {
@@ -340,6 +363,61 @@ impl Flow {
         }
     }
 
+    /// Takes the payload of `segment`, before which SND.NXT stood at `before`.
+    fn apply_payload(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        kind: SegmentKind,
+        before: Option<Seq>,
+        heads: &mut Budget,
+    ) {
+        let end = self.end_mut(direction);
+        let fills = kind == SegmentKind::OutOfOrder;
+        let beyond = before.map_or(segment.payload_len, |nxt| {
+            u32::try_from(segment.end().since(nxt)).unwrap_or(0).min(segment.payload_len)
+        });
+        let new = if fills { segment.payload_len } else { beyond };
+        end.counters.payload_bytes += u64::from(new);
+        end.payload_spacing = end.last_payload.map(|last| mark.time.since(last));
+        end.last_payload = Some(mark.time);
+        note_last_octet(end, segment);
+        let starts_turn = beyond > 0 && self.turn.is_none_or(|turn| turn.direction != direction);
+        self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
+        if new > 0 {
+            self.last_payload = Some(mark);
+        }
+        if beyond > 0 {
+            self.take_turn(direction, mark, beyond);
+        }
+    }
+
+    /// Gives the payload to the reader of heads. Where a turn begins is known once the capture has seen the flow's
+    /// beginning, another turn, or a silence between: in the middle of a stream nothing is guessed.
+    fn read_head(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        next: Option<Seq>,
+        starts_turn: bool,
+        budget: &mut Budget,
+    ) {
+        let silent_before = mark.time.since(self.first.time) >= self.gap_threshold();
+        let known = self.orientation == Orientation::Handshake || self.turn.is_some() || silent_before;
+        let piece = Piece::new(direction, segment, None);
+        let begins = (known && starts_turn).then(|| next.unwrap_or(piece.seq));
+        self.heads.get_or_insert_default().observe(&Piece { begins, ..piece }, budget);
+    }
+
+    /// The flow has ended: no head is completed any more.
+    fn release_heads(&mut self, budget: &mut Budget) {
+        if let Some(heads) = &mut self.heads {
+            heads.release(budget);
+        }
+    }
+
     /// RFC 7413 4.2.2: an answer that acknowledges the SYN alone refuses its payload, which is then sent again. The same
     /// goes for the payload of a SYN-ACK.
     fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
@@ -351,7 +429,6 @@ impl Flow {
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {
-        self.last_payload = Some(mark);
         match &mut self.turn {
             Some(turn) if turn.direction == direction => {
                 turn.last = mark;
@@ -413,7 +490,8 @@ impl Flow {
             || (kind == SegmentKind::Fin && !class.notes.has(Notes::RETRANSMISSION));
         self.follow_clock(Clock::Packet, Some(self.last), direction, segment, mark, kind);
         if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
-            let start = self.last_payload.filter(|_| is_payload || kind == SegmentKind::Rst);
+            // Before the first payload the connection itself is what was last heard of.
+            let start = self.last_payload.or(Some(self.first)).filter(|_| is_payload || kind == SegmentKind::Rst);
             self.follow_clock(Clock::Payload, start, direction, segment, mark, kind);
         }
     }
@@ -437,11 +515,10 @@ impl Flow {
             Clock::Packet => &mut self.packet_gaps,
             Clock::Payload => &mut self.payload_gaps,
         };
-        if let Some(gaps) = slot {
-            settle(gaps, direction, segment, kind, needs, length >= threshold);
-        }
-        let waiting = slot.as_ref().is_some_and(|gaps| gaps.undecided().is_some());
-        let (Some(start), false) = (start, waiting || length < threshold || waits_for_acknowledgment) else {
+        // A silence that began with a question open is no idle gap, but the wait for its answer.
+        let in_question =
+            slot.as_mut().is_some_and(|gaps| settle(gaps, clock, direction, segment, kind, needs, length >= threshold));
+        let (Some(start), false) = (start, in_question || length < threshold || waits_for_acknowledgment) else {
             return;
         };
         let gaps = slot.get_or_insert_default();
@@ -460,7 +537,7 @@ impl Flow {
         let over = self.fins() == 2 || (obeyed && self.resets().any(resets::Reset::is_effective));
         let both_seen = self.ends.iter().all(|end| end.last.is_some());
         let half_closed = self.fins() == 1;
-        let starts = [(Clock::Packet, Some(self.last)), (Clock::Payload, self.last_payload)];
+        let starts = [(Clock::Packet, Some(self.last)), (Clock::Payload, self.last_payload.or(Some(self.first)))];
         for (clock, start) in starts {
             let slot = match clock {
                 Clock::Packet => &mut self.packet_gaps,
@@ -487,17 +564,18 @@ impl Flow {
     }
 }
 
-/// Decides the gap that waits for an answer, if this segment decides it.
+/// Decides the gap that waits for an answer, if this segment decides it; returns whether one was waiting.
 fn settle(
     gaps: &mut Gaps,
+    clock: Clock,
     direction: Direction,
     segment: &Segment<'_>,
     kind: SegmentKind,
     needs: Option<Seq>,
     silence: bool,
-) {
+) -> bool {
     let Some(undecided) = gaps.undecided().copied() else {
-        return;
+        return false;
     };
     let probe_asked = undecided.gap.ended_by.is_some_and(|ender| ender.kind.is_probe());
     if kind == SegmentKind::Rst {
@@ -506,18 +584,22 @@ fn settle(
         let asked_nothing = undecided.answer.is_none() && !probe_asked;
         if asked_nothing && silence && undecided.repeats == 0 {
             gaps.decide(Outcome::Open);
-        } else {
-            gaps.repeated(kind, needs);
+            return false;
         }
+        gaps.repeated(kind, needs);
     } else {
         let answered = match undecided.answer {
             Some(end) => segment.acknowledged().is_some_and(|ack| !ack.before(end)),
             None => !kind.is_probe(),
         };
-        if answered {
+        let closed = undecided.gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Fin);
+        if answered && closed && clock == Clock::Payload {
+            gaps.decide_closed();
+        } else if answered {
             gaps.decide(Outcome::Survived);
         }
     }
+    true
 }
 
 /// Rule 3: keeps the spacing of zero-window probes, the wait before the first one included.

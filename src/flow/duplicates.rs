@@ -11,8 +11,9 @@ use crate::wire::Segment;
 
 /// Copies of one transmission are captured within this time.
 const TOGETHER: Span = Span::from_millis(2);
-/// Frames remembered, over all flows: at a million packets a second eight times what arrives in the time above.
-const SLOTS: usize = 1 << 14;
+/// Places for frames, over all flows, two frames each: at a million packets a second eight times what arrives in the
+/// time above.
+const PLACES: usize = 1 << 13;
 
 #[derive(Clone, Copy, Default)]
 struct Slot {
@@ -22,15 +23,16 @@ struct Slot {
     time: Timestamp,
 }
 
-/// Recent frames, by a hash of what a copy shares with its original.
+/// Recent frames, by a hash of what a copy shares with its original. Two may share a place, lest a frame between a
+/// frame and its copy make the first forgotten.
 pub struct Duplicates {
-    slots: Vec<Slot>,
+    places: Vec<[Slot; 2]>,
     hasher: FixedState,
 }
 
 impl Default for Duplicates {
     fn default() -> Self {
-        Self { slots: vec![Slot::default(); SLOTS], hasher: FixedState::default() }
+        Self { places: vec![[Slot::default(); 2]; PLACES], hasher: FixedState::default() }
     }
 }
 
@@ -47,19 +49,26 @@ impl Duplicates {
     ) -> bool {
         let identity = self.identity(flow, direction, segment);
         let vantage = self.vantage(segment, interface);
-        let place = usize::try_from(identity).unwrap_or(0) & (SLOTS - 1);
-        let Some(slot) = self.slots.get_mut(place) else {
+        let place = usize::try_from(identity).unwrap_or(0) & (PLACES - 1);
+        let Some([newer, older]) = self.places.get_mut(place) else {
             return false;
         };
-        let apart = time.since(slot.time).abs();
-        let same = slot.used && slot.identity == identity && apart <= TOGETHER;
+        let is_it = |slot: &Slot| slot.used && slot.identity == identity;
+        if is_it(older) {
+            std::mem::swap(newer, older);
+        }
+        let apart = time.since(newer.time).abs();
+        let same = is_it(newer) && apart <= TOGETHER;
         // Without a telling IP identification two equal segments may be two transmissions (duplicate ACKs over IPv6):
         // a copy then shows by being captured elsewhere on its way, or at the very same instant.
         let telling = segment.ip_id.is_some_and(|id| id != 0);
-        if same && (telling || slot.vantage != vantage || apart == Span::ZERO) {
+        if same && (telling || newer.vantage != vantage || apart == Span::ZERO) {
             return true;
         }
-        *slot = Slot { identity, vantage, used: true, time };
+        if !is_it(newer) {
+            *older = *newer;
+        }
+        *newer = Slot { identity, vantage, used: true, time };
         false
     }
 
@@ -84,5 +93,34 @@ impl Duplicates {
         #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
         let vantage = hash.finish() as u32;
         vantage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::LinkType;
+    use crate::script::Script;
+    use crate::wire::{Decoded, decode};
+
+    /// Four hundred frames, then all of them again: of two places that share a number neither forgets the other.
+    #[test]
+    fn a_frame_is_remembered_over_others() {
+        let text = "flow 10.0.0.1:1 > 10.0.0.2:2\n0 > . 1:1(0) ack 1 x400 every 0.000001";
+        let script = Script::parse(text).expect("the script is well-formed");
+        let frames = script.frames();
+        let mut duplicates = Duplicates::default();
+        let mut copies = |after: Span| {
+            let mut is_copy = |frame: &crate::script::Frame<'_>| {
+                let Decoded::Segment(segment) = decode(LinkType(1), &frame.bytes, frame.original_len) else {
+                    return false;
+                };
+                duplicates.is_copy(0, Direction::FromInitiator, &segment, 0, frame.time.plus(after))
+            };
+            frames.iter().filter(|frame| is_copy(frame)).count()
+        };
+        assert_eq!(copies(Span::ZERO), 0);
+        assert_eq!(copies(Span::from_millis(1)), 400);
+        assert_eq!(copies(Span::from_secs(1)), 0, "a copy does not come so late");
     }
 }

@@ -268,7 +268,7 @@ impl Endpoint {
             let below = nxt.since(segment.seq).unsigned_abs();
             self.counters.repeated_bytes += u64::from(below.min(segment.payload_len));
         }
-        if segment.seq.after(nxt) && !segment.is_empty() {
+        if segment.seq.after(nxt) {
             self.hole = Some(Hole { start: nxt, end: segment.seq, since: time });
             self.counters.missing_bytes += u64::from(segment.seq.since(nxt).unsigned_abs());
         }

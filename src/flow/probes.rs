@@ -19,6 +19,10 @@ pub struct Pending {
     pub mark: Mark,
     /// Keepalive or zero-window probe.
     pub kind: SegmentKind,
+    /// Whether it carried an octet.
+    pub one_byte: bool,
+    /// Whether it was called a zero-window probe for now only (rule 3).
+    pub ambiguous: bool,
     /// Whether something answered it.
     pub answered: bool,
     /// The segment that answered it.
@@ -145,8 +149,8 @@ impl KeepaliveStats {
 
 impl Probes {
     /// Records a probe; `heard` is when the prober last heard more of its peer than an empty probe.
-    pub(crate) fn sent(&mut self, probe: Pending, one_byte: bool, heard: Option<Mark>) {
-        let Pending { kind, mark, .. } = probe;
+    pub(crate) fn sent(&mut self, probe: Pending, heard: Option<Mark>) {
+        let Pending { kind, mark, one_byte, .. } = probe;
         if kind == SegmentKind::KeepaliveProbe {
             self.measure(mark, heard);
             let count = if one_byte { &mut self.keepalive.one_byte } else { &mut self.keepalive.empty };
@@ -208,13 +212,12 @@ impl Probes {
         let stats = &mut self.keepalive;
         let before = self.latest.filter(|probe| probe.kind == SegmentKind::KeepaliveProbe);
         match (before, heard) {
+            (Some(probe), Some(heard)) if probe.answer == Some(heard) => {
+                stats.after_answer.add(mark.time.since(heard.time));
+            }
+            // What was heard after the answer began a silence of its own.
             (Some(probe), Some(heard)) if heard.time > probe.mark.time => {
-                let delay = mark.time.since(heard.time);
-                if probe.answered && stats.run == 0 {
-                    stats.after_answer.add(delay);
-                } else {
-                    stats.first_delay.add(delay);
-                }
+                stats.first_delay.add(mark.time.since(heard.time));
             }
             // Answered out of sight.
             (Some(probe), _) if probe.answered => stats.after_answer.add(mark.time.since(probe.mark.time)),
@@ -237,4 +240,45 @@ pub enum Answer {
     Previous,
     /// Segments that become probes by this answer.
     Held,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn mark(seconds: i64) -> Mark {
+        Mark { time: Timestamp::from_nanos(0).plus(Span::from_secs(seconds)), frame: FrameId::new(0, 1) }
+    }
+
+    fn probe(seconds: i64) -> Pending {
+        let kind = SegmentKind::KeepaliveProbe;
+        let (one_byte, ambiguous) = (false, false);
+        Pending {
+            seq: Seq(7),
+            mark: mark(seconds),
+            kind,
+            one_byte,
+            ambiguous,
+            answered: false,
+            answer: None,
+            echo: None,
+        }
+    }
+
+    /// Time 2 s and interval 3 s: 2 s after payload, but 3 s after an answer (Linux `tcp_keepalive_timer`), here one that
+    /// a coarse clock shows at the time of its probe.
+    #[test]
+    fn payload_after_an_answer_begins_a_new_silence() {
+        let mut probes = Probes::default();
+        probes.sent(probe(2), Some(mark(0)));
+        probes.answered(Answer::Latest, Some(mark(2)));
+        probes.sent(probe(5), Some(mark(2)));
+        probes.answered(Answer::Latest, Some(mark(5)));
+        probes.sent(probe(9), Some(mark(7)));
+        let (time, interval) = (Span::from_secs(2), Span::from_secs(3));
+        assert_eq!(probes.keepalive.first_delay.bounds(), Some((time, time)));
+        assert_eq!(probes.keepalive.first_delay.count(), 2);
+        assert_eq!(probes.keepalive.after_answer.bounds(), Some((interval, interval)));
+    }
 }

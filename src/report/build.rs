@@ -2,11 +2,12 @@
 
 use crate::analyzer::{Analysis, FileAccount};
 use crate::capture::CaptureInfo;
-use crate::flow::gaps::{Clock, Gaps};
+use crate::flow::gaps::{Clock, Gap, Gaps, Outcome};
 use crate::flow::mark::Mark;
 use crate::flow::{Direction, Flow, FrameId, IcmpEvent, Orientation};
 use crate::report::conclude;
 use crate::report::model::{self, Both, Flows, Frame, Report};
+use crate::report::numbers::FlowNumbers;
 use crate::report::units::rfc3339;
 use crate::report::words;
 use crate::time::Span;
@@ -33,6 +34,7 @@ pub struct Built<'a> {
     /// Everything beside the flows.
     pub report: Report,
     timelines: Vec<Judged>,
+    numbers: FlowNumbers,
     table: &'a Table,
     several_files: bool,
 }
@@ -41,8 +43,6 @@ pub struct Built<'a> {
 pub(crate) struct Judged {
     pub(crate) timeline: Timeline,
     pub(crate) services: Services,
-    /// Number of its first flow in the report.
-    pub(crate) first_flow: u32,
 }
 
 impl Judged {
@@ -51,27 +51,22 @@ impl Judged {
     }
 }
 
-/// Builds the report of a run over `timelines`, with known timeouts from `table`.
+/// Builds the report of a run over `timelines`, whose flows have these `numbers`, with known timeouts from `table`.
 #[must_use]
-pub fn build(timelines: Vec<Timeline>, table: &Table) -> Built<'_> {
+pub fn build(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &Table) -> Built<'_> {
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
-    let mut first_flow = 0u32;
-    let mut judged = Vec::with_capacity(timelines.len());
-    for timeline in timelines {
-        let flows = u32::try_from(timeline.analysis.flows.len()).unwrap_or(u32::MAX);
-        let services = Services::gather(&timeline.analysis);
-        judged.push(Judged { timeline, services, first_flow });
-        first_flow = first_flow.saturating_add(flows);
-    }
-    let report = conclude::report(&judged, table, several_files);
-    Built { report, timelines: judged, table, several_files }
+    let judge = |timeline: Timeline| Judged { services: Services::gather(&timeline.analysis), timeline };
+    let timelines: Vec<_> = timelines.into_iter().map(judge).collect();
+    let report = conclude::report(&timelines, &numbers, table, several_files);
+    Built { report, timelines, numbers, table, several_files }
 }
 
 impl Flows for Built<'_> {
     fn flow(&self, id: u32) -> Option<model::Flow> {
-        let judged = self.timelines.iter().rev().find(|judged| judged.first_flow <= id)?;
-        let flow = judged.timeline.analysis.flows.get((id - judged.first_flow) as usize)?;
+        let (timeline, index) = self.numbers.place(id)?;
+        let judged = self.timelines.get(timeline)?;
+        let flow = judged.timeline.analysis.flows.get(index as usize)?;
         let verdict = judged.verdict(flow);
         Some(FlowBuilder { flow, verdict: &verdict, table: self.table, several_files: self.several_files }.build(id))
     }
@@ -105,7 +100,7 @@ impl FlowBuilder<'_> {
                 Orientation::Inferred => "inferred",
             },
             tunnel: extras.and_then(|extras| extras.tunnel).map(tunnel),
-            real_client: extras.and_then(|extras| extras.real_client).map(|client| client.to_string()),
+            real_client: flow.real_client().map(|client| client.to_string()),
             first_time: rfc3339(flow.first.time),
             last_time: rfc3339(flow.last.time),
             packets: Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.packets).sum(),
@@ -196,16 +191,24 @@ impl FlowBuilder<'_> {
             end_frame: gap.ended_by.map(|ender| self.frame(ender.mark)),
             duration_s: gap.length.as_secs_f64(),
             ended_by: gap.ended_by.map(|ender| format!("{} {}", ender.direction.sender(), ender.kind)),
-            outcome: gap.outcome.name(),
+            outcome: self.outcome(clock, gap).name(),
             half_closed: gap.half_closed,
             known_timeouts: self.known_timeouts(clock, gap),
         };
         kept.iter().map(gap).collect()
     }
 
+    /// How the gap came out; one that a FIN ended came out well, unless the FIN was a timer's.
+    fn outcome(&self, clock: Clock, gap: &Gap) -> Outcome {
+        let fatal = self.verdict.id == VerdictId::IdleClose
+            && self.verdict.gap.is_some_and(|(on, of)| on == clock && of.start == gap.start);
+        if fatal { Outcome::Died } else { gap.outcome }
+    }
+
     /// Which known timers the gap could show: those that ended it if it died, those that it disproves if it survived.
-    fn known_timeouts(&self, clock: Clock, gap: &crate::flow::gaps::Gap) -> Vec<String> {
-        conclude::known(self.table, clock, gap, NAMED)
+    fn known_timeouts(&self, clock: Clock, gap: &Gap) -> Vec<String> {
+        let gap = Gap { outcome: self.outcome(clock, gap), ..*gap };
+        conclude::known(self.table, clock, &gap, NAMED)
     }
 
     fn reset(&self, reset: &crate::flow::resets::Reset) -> model::Reset {
@@ -249,7 +252,7 @@ impl FlowBuilder<'_> {
         (turn.direction == Direction::FromInitiator && !over).then(|| model::Waiting {
             side: turn.direction.sender(),
             since_frame: self.frame(turn.start),
-            request: None,
+            request: request(self.flow),
         })
     }
 
@@ -264,6 +267,19 @@ impl FlowBuilder<'_> {
             frames: verdict.frames.iter().map(|id| frame(*id, self.several_files)).collect(),
         }
     }
+}
+
+/// What the client asked for, as far as it could be read. In a one-sided capture all payload is one turn, so that nothing
+/// tells which request is the last.
+pub(crate) fn request(flow: &Flow) -> Option<String> {
+    flow.end(Direction::FromResponder).last?;
+    let heads = flow.heads()?;
+    if let Some(name) = heads.request(Direction::FromInitiator) {
+        let host = heads.host(Direction::FromInitiator).map(|host| format!(" (host {host})")).unwrap_or_default();
+        return Some(format!("{name}{host}"));
+    }
+    let server_name = heads.tls()?.server_name.as_ref()?;
+    Some(format!("something encrypted, to {server_name}"))
 }
 
 fn tunnel(tunnel: Tunnel) -> String {

@@ -6,67 +6,75 @@
 /// there is to remember.
 #[derive(Clone, Debug, Default)]
 pub struct FlowNumbers {
-    /// Flows of each timeline so far.
-    counts: Vec<u32>,
+    timelines: Vec<Timeline>,
+    /// Timeline and run of each file.
+    files: Vec<(usize, Run)>,
+}
+
+/// The flows of one timeline.
+#[derive(Clone, Debug, Default)]
+struct Timeline {
+    count: u32,
+    /// One for each of its files.
     runs: Vec<Run>,
 }
 
 /// The flows that first appeared in one file.
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    timeline: usize,
-    /// Number of the first of them within its timeline.
-    first_in_timeline: u32,
+    /// Place of the first of them within its timeline.
+    index: u32,
     /// Number of the first of them in the report.
-    first: u32,
+    number: u32,
 }
 
 impl FlowNumbers {
     /// What follows is a file of `timeline`.
     pub fn begin_file(&mut self, timeline: usize) {
-        if self.counts.len() <= timeline {
-            self.counts.resize(timeline + 1, 0);
+        let number = self.total();
+        if self.timelines.len() <= timeline {
+            self.timelines.resize_with(timeline + 1, Timeline::default);
         }
-        let first_in_timeline = self.counts.get(timeline).copied().unwrap_or_default();
-        self.runs.push(Run { timeline, first_in_timeline, first: self.total() });
+        let Some(of_timeline) = self.timelines.get_mut(timeline) else { return };
+        let run = Run { index: of_timeline.count, number };
+        of_timeline.runs.push(run);
+        self.files.push((timeline, run));
     }
 
     /// Enters that flow `index` of the current file's timeline was seen.
     #[inline]
     pub fn note(&mut self, timeline: usize, index: u32) {
-        if let Some(count) = self.counts.get_mut(timeline)
-            && *count <= index
+        if let Some(timeline) = self.timelines.get_mut(timeline)
+            && timeline.count <= index
         {
-            *count = index.saturating_add(1);
+            timeline.count = index.saturating_add(1);
         }
     }
 
     /// Flows in all.
     #[must_use]
     pub fn total(&self) -> u32 {
-        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.timelines.iter().fold(0, |sum, timeline| sum.saturating_add(timeline.count))
     }
 
     /// The number of flow `index` of `timeline`; `None` if no such flow was seen.
     #[must_use]
     pub fn number(&self, timeline: usize, index: u32) -> Option<u32> {
-        if self.counts.get(timeline).is_none_or(|count| *count <= index) {
-            return None;
-        }
-        let mut of_timeline = self.runs.iter().rev().filter(|run| run.timeline == timeline);
-        let run = of_timeline.find(|run| run.first_in_timeline <= index)?;
-        Some(run.first + (index - run.first_in_timeline))
+        let timeline = self.timelines.get(timeline).filter(|timeline| index < timeline.count)?;
+        let after = timeline.runs.partition_point(|run| run.index <= index);
+        let run = timeline.runs.get(after.checked_sub(1)?)?;
+        Some(run.number + (index - run.index))
     }
 
-    /// Timeline and place within it of flow `number`; `None` beyond the last one.
+    /// Timeline of flow `number`, and its place there; `None` beyond the last one.
     #[must_use]
     pub fn place(&self, number: u32) -> Option<(usize, u32)> {
         if number >= self.total() {
             return None;
         }
-        let after = self.runs.partition_point(|run| run.first <= number);
-        let run = self.runs.get(after.checked_sub(1)?)?;
-        Some((run.timeline, run.first_in_timeline + (number - run.first)))
+        let after = self.files.partition_point(|(_, run)| run.number <= number);
+        let (timeline, run) = self.files.get(after.checked_sub(1)?)?;
+        Some((*timeline, run.index + (number - run.number)))
     }
 }
 

@@ -105,14 +105,12 @@ fn services(report: &Report, options: &TextOptions, page: &mut Page<'_, impl Wri
     page.heading("Services")?;
     for service in telling.iter().take(options.most()) {
         let flows = units::plural(service.flows, "flow");
-        let text = format!("{flows}, {} died of silence: {}", units::count(service.died), bracket(service));
+        let died = if service.died == 0 { "none".to_owned() } else { units::count(service.died) };
+        let text = format!("{flows}, {died} died of silence: {}", bracket(service));
         page.paragraph(&format!("{}  ", escaped(&service.server)), &text)?;
         candidates(&service.candidates, page)?;
     }
-    match telling.len().saturating_sub(options.most()) {
-        0 => Ok(()),
-        more => page.line(&format!("{} more; --limit 0 shows all.", units::plural(more as u64, "service"))),
-    }
+    page.more(telling.len().saturating_sub(options.most()), "service")
 }
 
 /// What the gaps of a service say of a timer.

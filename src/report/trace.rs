@@ -113,7 +113,8 @@ impl Rows {
     /// Takes the first row if nothing can change it any more, or if too many are held back.
     pub fn pop_decided(&mut self) -> Option<Row> {
         let full = self.waiting.len() > HELD_BACK;
-        self.waiting.pop_front_if(|row| full || !row.is_open())
+        let is_decided = self.waiting.front().is_some_and(|row| full || !row.is_open());
+        if is_decided { self.waiting.pop_front() } else { None }
     }
 
     /// Takes the first row, decided or not: for the end of the capture.

@@ -17,20 +17,37 @@ fn path_reason(reason: &Reason) -> Option<String> {
         Reason::SenderLives => "the end it claims to come from kept sending after it".to_owned(),
         Reason::ReceiverLives => "its receiver kept sending after it".to_owned(),
         Reason::TooFast(delay, least) => {
-            format!("it came after {}, that end never answered in under {}", seconds(*delay), seconds(*least))
+            format!(
+                "the RST came after {}, the end it claims to come from never answered in under {}",
+                seconds(*delay),
+                seconds(*least)
+            )
         }
         Reason::AsFastAsSender(delay, least) => {
-            format!("it came after {}, as late as that end's answers ({})", seconds(*delay), seconds(*least))
+            format!(
+                "the RST came after {}, as late as the answers of the end it claims to come from ({})",
+                seconds(*delay),
+                seconds(*least)
+            )
         }
-        Reason::OtherHopLimit(seen, usual) => format!("its TTL is {seen}, that end's is {usual}"),
-        Reason::SameHopLimit(seen) => format!("its TTL is {seen}, as that end's"),
+        Reason::OtherHopLimit(seen, usual) => {
+            format!("the RST has TTL {seen}, the end it claims to come from has {usual}")
+        }
+        Reason::SameHopLimit(seen) => format!("the RST has TTL {seen}, as the end it claims to come from"),
         Reason::BothDirections(apart) if apart.as_nanos() == 0 => {
             "a RST went to both ends at the same moment".to_owned()
         }
         Reason::BothDirections(apart) => format!("a RST went to both ends within {}", seconds(*apart)),
-        Reason::Spontaneous(silence) => format!("nothing provoked it: {} of silence before", duration(*silence)),
+        Reason::Spontaneous(silence) => format!("nothing provoked the RST: {} of silence before", duration(*silence)),
+        Reason::OneResetSeen(receiver) => {
+            format!(
+                "this capture point shows the RST toward the {}; a box that resets both ends sends another",
+                receiver.sender()
+            )
+        }
         Reason::FullnatMark => {
-            "no ACK flag but an acknowledgment number: an LVS FULLNAT director is on the path".to_owned()
+            "the RST has no ACK flag but an acknowledgment number, the mark of an LVS FULLNAT director on the path"
+                .to_owned()
         }
         Reason::VendorCode(8201) => "window 8201: NetScaler's code for a packet without a connection".to_owned(),
         Reason::VendorCode(9300) => "window 9300: NetScaler's code for cleaning up an idle connection".to_owned(),
@@ -67,8 +84,9 @@ fn course_reason(reason: &Reason) -> String {
         }
         Reason::Gap(Clock::Packet, length) => format!("no packet either way for {}", duration(*length)),
         Reason::Gap(Clock::Payload, length) => format!("no payload either way for {}", duration(*length)),
+        Reason::HttpStatus(status) => format!("the server's side answered the silence with HTTP {status}"),
         Reason::ServerFin => "the server's side closed first (FIN)".to_owned(),
-        Reason::ClientFin => "the client's side closed first (FIN)".to_owned(),
+        Reason::ProxyFin => "the client, a proxy by its PROXY header, closed first (FIN)".to_owned(),
         Reason::KeepalivesAnswered(count) => {
             format!("{} answered on the way", plural(u64::from(*count), "keepalive probe"))
         }
@@ -96,27 +114,44 @@ fn course_reason(reason: &Reason) -> String {
     }
 }
 
-/// What happened, as the predicate of a sentence: `3 flows ...`.
+/// Whether a piece of evidence on a RST argues for an endpoint, or for nobody.
 #[must_use]
-pub const fn happened(id: VerdictId) -> &'static str {
+pub const fn speaks_for_endpoint(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::SameHopLimit(_)
+            | Reason::AsFastAsSender(..)
+            | Reason::SocketShape
+            | Reason::SocketShapeWithoutTimestamps
+            | Reason::StatelessShape
+            | Reason::IpIdContinues
+    )
+}
+
+/// What happened, as the predicate of a sentence about `flows` flows.
+#[must_use]
+pub fn happened(id: VerdictId, flows: u64) -> String {
+    let (them, were) = if flows == 1 { ("it", "was") } else { ("them", "were") };
     match id {
-        VerdictId::IdleReset => "reset by a box on the path after silence",
-        VerdictId::IdleResetNext => "forgotten by a box on the path, which reset the next packet after silence",
-        VerdictId::IdleDrop => "forgotten after silence: what came next was never answered",
-        VerdictId::IdleClose => "closed by the server's side after silence",
-        VerdictId::HalfClosedTimeout => "lost after one side had closed and silence followed",
-        VerdictId::KeepaliveExhausted => "given up after unanswered keepalive probes",
-        VerdictId::RetransmissionExhausted => "left with data unanswered, without an idle gap before",
-        VerdictId::ZeroWindowStall => "stalled: the receiver stopped reading",
-        VerdictId::CloseRace => "closed by the server while a request was on its way",
-        VerdictId::AgeLimit => "ended at one age, busy or not",
-        VerdictId::EndpointAbort => "aborted by one of its ends",
-        VerdictId::EndpointNoSocket => "reset by a host that did not know the connection",
-        VerdictId::InjectedReset => "reset by a box on the path without silence before",
-        VerdictId::Refused => "refused or never answered",
-        VerdictId::Graceful => "closed in good order",
-        VerdictId::Open => "alive at the end of the capture",
-        VerdictId::Inconclusive => "not decided by this capture",
+        VerdictId::IdleReset => format!("died of silence: a box on the path reset {them}"),
+        VerdictId::IdleResetNext => {
+            format!("died of silence: a box on the path had forgotten {them} and reset the next packet")
+        }
+        VerdictId::IdleDrop => "died of silence: what was sent after it was never answered".to_owned(),
+        VerdictId::IdleClose => format!("ended in silence: the other side closed {them} at a timer of its own"),
+        VerdictId::HalfClosedTimeout => "died half-closed, in the silence after one side's FIN".to_owned(),
+        VerdictId::KeepaliveExhausted => "ended when an end gave up".to_owned(),
+        VerdictId::RetransmissionExhausted => "ended with data unanswered, without an idle gap before".to_owned(),
+        VerdictId::ZeroWindowStall => "stalled, which is no idle timeout".to_owned(),
+        VerdictId::CloseRace => "ended in a race: a request met the server's FIN".to_owned(),
+        VerdictId::AgeLimit => "ended at one age, busy or not".to_owned(),
+        VerdictId::EndpointAbort => format!("{were} aborted by an end"),
+        VerdictId::EndpointNoSocket => format!("{were} reset by a host that did not know {them}"),
+        VerdictId::InjectedReset => format!("{were} reset by a box on the path, without silence before"),
+        VerdictId::Refused => format!("{were} refused or never answered"),
+        VerdictId::Graceful => "closed in good order".to_owned(),
+        VerdictId::Open => format!("{were} alive at the end of the capture"),
+        VerdictId::Inconclusive => "cannot be decided by this capture".to_owned(),
     }
 }
 

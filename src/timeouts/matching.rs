@@ -14,18 +14,27 @@
 
 use std::cmp::Reverse;
 
-use super::entry::{Basis, Confidence, Counts, Entry, Expiry, Origin, Refresh, Seconds, State};
+use super::entry::{Basis, Confidence, Counts, Entry, Expiry, Layer, Origin, Refresh, Seconds, State};
 use super::table::Table;
 use crate::time::Span;
 
 /// By how much a silence may look shorter at the capture point than at the box with the timer: queueing before one of its ends.
 const JITTER: Span = Span::from_millis(50);
 
-/// How late a timer of `idle` may fire: 12.5 % for the kernel's timer wheel (Linux `kernel/time/timer.c`), at least 2 s for boxes
-/// that look for expired flows now and then. Timers never fire early.
+/// How far apart the looks of a box for expired flows are at most.
+const SWEEP: Span = Span::from_secs(2);
+
+/// How late a timer of `idle` may fire on a box that passes packets on: 12.5 % for the kernel's timer wheel (Linux
+/// `kernel/time/timer.c`), and 2 s (a fifth of short timers) for boxes that look for expired flows now and then. A program
+/// that terminates the connection sweeps likewise, but keeps exact time otherwise. Timers never fire early.
 #[must_use]
-pub fn lateness(idle: Span) -> Span {
-    Span::from_secs(2).max(Span::from_nanos(idle.as_nanos() / 8))
+pub fn lateness(idle: Span, layer: Layer) -> Span {
+    let sweep = SWEEP.min(Span::from_nanos(idle.as_nanos() / 5));
+    let wheel = match layer {
+        Layer::L4 => Span::from_nanos(idle.as_nanos() / 8),
+        Layer::L7 => Span::from_nanos(idle.as_nanos() / 100),
+    };
+    sweep.max(wheel)
 }
 
 /// What a silence was a silence of.
@@ -77,6 +86,8 @@ pub struct Candidate<'a> {
     pub reasons: Vec<String>,
     /// What speaks against it, each a clause without a full stop.
     pub against: Vec<String>,
+    /// Whether it is known to kill in another manner than was seen.
+    pub kills_otherwise: bool,
 }
 
 impl Table {
@@ -117,12 +128,12 @@ fn restarted(entry: &Entry, clock: Clock) -> bool {
 /// How `entry` fits, and the value by which it does; `None` where it does not.
 fn fit(entry: &Entry, seen: &Observation) -> Option<(Fit, Span)> {
     let idle = entry.idle.span();
-    if in_bracket(idle, seen) {
-        let on_time = !on_next_packet(seen.manner) && seen.upper <= idle.plus(lateness(idle));
+    if in_bracket(idle, entry.layer, seen) {
+        let on_time = !on_next_packet(seen.manner) && seen.upper <= idle.plus(lateness(idle, entry.layer));
         return Some((if on_time { Fit::Exact } else { Fit::Inside }, idle));
     }
     let previous = entry.previous.iter().map(|value| value.span());
-    if let Some(value) = previous.filter(|value| *value > Span::ZERO && in_bracket(*value, seen)).max() {
+    if let Some(value) = previous.filter(|value| *value > Span::ZERO && in_bracket(*value, entry.layer, seen)).max() {
         return Some((Fit::Previous, value));
     }
     settable(entry, seen).map(|value| (Fit::Range, value))
@@ -132,12 +143,12 @@ fn fit(entry: &Entry, seen: &Observation) -> Option<(Fit, Span)> {
 fn settable(entry: &Entry, seen: &Observation) -> Option<Span> {
     let (Seconds(min), max) = (entry.min?, entry.max?);
     let highest = Span::from_secs(seen.upper.plus(JITTER).as_nanos() / crate::time::NANOS_PER_SECOND).min(max.span());
-    (highest >= Seconds(min.max(1)).span() && in_bracket(highest, seen)).then_some(highest)
+    (highest >= Seconds(min.max(1)).span() && in_bracket(highest, entry.layer, seen)).then_some(highest)
 }
 
-fn in_bracket(value: Span, seen: &Observation) -> bool {
+fn in_bracket(value: Span, layer: Layer, seen: &Observation) -> bool {
     let above = seen.lower.is_none_or(|lower| value > lower);
-    let on_time = !at_expiry(seen.manner) || seen.upper <= value.plus(lateness(value));
+    let on_time = !at_expiry(seen.manner) || seen.upper <= value.plus(lateness(value, layer));
     above && on_time && value <= seen.upper.plus(JITTER)
 }
 
@@ -171,7 +182,8 @@ fn manner_agreement(entry: &Entry, manner: Option<Expiry>) -> Agreement {
         Agreement::Agrees
     } else if entry.on_expiry.iter().any(|expiry| alike(*expiry)) {
         Agreement::Alike
-    } else if entry.on_expiry.contains(&Expiry::Unknown) {
+    } else if entry.on_expiry.contains(&Expiry::Unknown) && (entry.layer == Layer::L4 || orderly(manner)) {
+        // What terminates a connection ends it in its own name: it closes, it does not forget.
         Agreement::Open
     } else {
         Agreement::Disagrees
@@ -191,6 +203,8 @@ fn rank<'a>(entry: &'a Entry, fit: Fit, value: Span, seen: &Observation) -> impl
         fit,
         manner_agreement(entry, seen.manner),
         clock_agreement(entry, seen.clock),
+        // Within a sweep of the silence before what only a coarse timer would explain.
+        at_expiry(seen.manner) && seen.upper.minus(value) > SWEEP,
         entry.origin == Origin::BuiltIn,
         entry.confidence,
         Reverse(entry.checked),
@@ -200,7 +214,8 @@ fn rank<'a>(entry: &'a Entry, fit: Fit, value: Span, seen: &Observation) -> impl
 }
 
 fn explain<'a>(entry: &'a Entry, fit: Fit, value: Span, seen: &Observation) -> Candidate<'a> {
-    let mut candidate = Candidate { entry, fit, reasons: Vec::new(), against: Vec::new() };
+    let kills_otherwise = manner_agreement(entry, seen.manner) == Agreement::Disagrees;
+    let mut candidate = Candidate { entry, fit, reasons: Vec::new(), against: Vec::new(), kills_otherwise };
     let Candidate { reasons, against, .. } = &mut candidate;
     let secs = value.as_nanos() / crate::time::NANOS_PER_SECOND;
     match fit {

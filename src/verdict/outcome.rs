@@ -5,7 +5,7 @@
 
 use crate::analyzer::Analysis;
 use crate::flow::gaps::{Clock, Gap, Outcome};
-use crate::flow::resets::Reset;
+use crate::flow::resets::{Acceptability, Reset};
 use crate::flow::{Direction, Flow, SegmentKind};
 use crate::time::{Span, Timestamp};
 use crate::verdict::attribution::{Attribution, decisive, half_open_after};
@@ -23,6 +23,7 @@ pub fn judge(flow: &Flow, analysis: &Analysis) -> Verdict {
         .or_else(|| by_reset(flow))
         .or_else(|| one_sided(flow))
         .or_else(|| unanswered(flow, analysis.end))
+        .or_else(|| timed_out_in_words(flow))
         .or_else(|| closed(flow))
         .unwrap_or_else(|| open(flow));
     let steps = flow.extras().is_some_and(|extras| extras.clock_steps > 0);
@@ -62,10 +63,18 @@ fn handshake(flow: &Flow, end: Timestamp) -> Option<Verdict> {
 fn by_reset(flow: &Flow) -> Option<Verdict> {
     let (reset, who) = decisive(flow)?;
     let verdict = reset_verdict(flow, reset, &who);
+    // A box that resets out of silence resets both ends (LVS FULLNAT), of which one end's capture shows one RST.
+    let resets_both = verdict.id == VerdictId::IdleReset;
     let half_open = half_open_after(flow, reset, who.origin);
-    let half_open = half_open.filter(|_| verdict.id.matters());
+    let half_open =
+        half_open.filter(|_| verdict.id.matters() && !(resets_both && reset.is_effective())).or(verdict.half_open);
+    let seen_once = resets_both && flow.resets().all(|other| other.direction == reset.direction);
+    let verdict = if seen_once { verdict.because(Reason::OneResetSeen(reset.direction.reverse())) } else { verdict };
+    // A RST that its receiver need not obey proves no end.
+    let obeyed = reset.is_effective() && reset.acceptability == Acceptability::Exact;
+    let confidence = if obeyed { verdict.confidence } else { verdict.confidence.min(Confidence::Likely) };
     let reasons = verdict.reasons.iter().cloned().chain(who.reasons).collect();
-    Some(Verdict { reasons, half_open, ..verdict }.at(reset.mark.frame))
+    Some(Verdict { reasons, half_open, confidence, ..verdict }.at(reset.mark.frame))
 }
 
 fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
@@ -233,6 +242,18 @@ fn zero_window(flow: &Flow, direction: Direction) -> Verdict {
     last.into_iter().fold(verdict, |verdict, probe| verdict.at(probe.mark.frame))
 }
 
+/// The server's side ended the silence by saying that its time was up: HTTP 408 or 504 (RFC 9110 15.5.9, 15.6.5).
+fn timed_out_in_words(flow: &Flow) -> Option<Verdict> {
+    let status = flow.heads()?.status(Direction::FromResponder).filter(|status| matches!(status, 408 | 504))?;
+    let spoke = |gap: &Gap| {
+        gap.ended_by.is_some_and(|ender| ender.direction == Direction::FromResponder && ender.kind == SegmentKind::Data)
+    };
+    let gap = flow.payload_gaps()?.kept().into_iter().rev().find(spoke)?;
+    let verdict = Verdict::new(VerdictId::IdleClose, Confidence::Certain).because(Reason::HttpStatus(status));
+    let verdict = verdict.of_gap(Clock::Payload, Some(&gap));
+    Some(Verdict { timeout: Some(gap.length), ..verdict }.because_keepalives(flow))
+}
+
 /// A flow that its ends, or one of them, closed.
 fn closed(flow: &Flow) -> Option<Verdict> {
     if flow.fins() == 0 {
@@ -244,7 +265,14 @@ fn closed(flow: &Flow) -> Option<Verdict> {
         (Some(_), None) => false,
         _ => closing_gap(flow).is_some_and(|(_, direction)| direction == Direction::FromResponder),
     };
-    let gap = closing_gap(flow).filter(|_| first_is_server).map(|(gap, _)| gap);
+    let by_proxy = flow.heads().is_some_and(|heads| heads.real_client().is_some());
+    let gap = closing_gap(flow).filter(|_| first_is_server || by_proxy).map(|(gap, _)| gap);
+    if let Some(gap) = gap.filter(|_| by_proxy && !first_is_server) {
+        // The client of this connection is a proxy, as its PROXY header says: its FIN is an intermediary's.
+        let verdict = Verdict::new(VerdictId::IdleClose, Confidence::Likely).of_gap(Clock::Payload, Some(&gap));
+        let verdict = Verdict { timeout: Some(gap.length), ..verdict }.because(Reason::ProxyFin);
+        return Some(verdict.because_keepalives(flow));
+    }
     if let Some(gap) = gap {
         let verdict = Verdict::new(VerdictId::IdleClose, Confidence::Likely).of_gap(Clock::Payload, Some(&gap));
         let verdict = Verdict { timeout: Some(gap.length), ..verdict }.because(Reason::ServerFin);

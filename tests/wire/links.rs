@@ -17,7 +17,6 @@ fn addresses_come_from_the_header_that_has_them() {
     let macs = LinkInfo { src_mac: Some(SRC_MAC), dst_mac: Some(DST_MAC), ..LinkInfo::default() };
     for name in [
         "ethernet, IPv4",
-        "three tags",
         "MPLS, pseudowire without",
         "802.11, ad hoc",
         "802.11, from the access point",
@@ -30,6 +29,7 @@ fn addresses_come_from_the_header_that_has_them() {
     ] {
         assert_eq!(link(name), macs, "{name}");
     }
+    assert_eq!(link("three tags"), LinkInfo { vlan: Some(200), ..macs }, "of several tags the outermost");
     assert_eq!(link("NULL, little-endian"), LinkInfo::default());
 }
 

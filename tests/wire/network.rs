@@ -130,9 +130,9 @@ fn fragments_of_ipv6_have_a_header_of_their_own() {
 
 #[test]
 fn a_first_fragment_too_short_for_tcp_is_passed_over() {
-    let skip = skip(101, &ip4_fragment(6, 0x2000, &tcp()[..16]));
+    let skip = skip(101, &ip4_fragment(6, 0x2000, &tcp()[..8]));
     assert_eq!((skip.layer, skip.offset), (Layer::Tcp, 20));
-    assert_eq!(skip.reason, SkipReason::TooShort { needed: 20, available: 16 });
+    assert_eq!(skip.reason, SkipReason::TooShort { needed: 16, available: 8 });
 }
 
 #[test]

@@ -154,6 +154,9 @@ fn options_that_were_cut_off_change_nothing_else() {
     let Decoded::Segment(cut) = decode(LinkType(101), &frame[..47], frame.len() as u32) else { panic!("no segment") };
     assert_eq!((cut.payload_len, cut.payload.len()), (50, 0));
     assert_eq!(cut.options, Options { mss: Some(1460), ..Options::default() });
-    let Decoded::Skip(skip) = decode(LinkType(101), &frame[..39], frame.len() as u32) else { panic!("no skip") };
-    assert_eq!(skip.reason, SkipReason::TooShort { needed: 20, available: 19 });
+    // The header tells everything up to its window, 16 octets; before that nothing.
+    let Decoded::Segment(cut) = decode(LinkType(101), &frame[..36], frame.len() as u32) else { panic!("no segment") };
+    assert_eq!((cut.payload_len, cut.window, cut.options), (50, 29200, Options::default()));
+    let Decoded::Skip(skip) = decode(LinkType(101), &frame[..35], frame.len() as u32) else { panic!("no skip") };
+    assert_eq!(skip.reason, SkipReason::TooShort { needed: 16, available: 15 });
 }

@@ -1,78 +1,139 @@
 //! The first line of a ticket: one sentence that stands alone.
 
+use crate::flow::Socket;
+use crate::flow::gaps::Clock;
 use crate::report::build::Judged;
-use crate::report::conclude::{Gathered, Group, candidates};
+use crate::report::conclude::{Gathered, Group, known_in};
 use crate::report::model::{Service, Summary};
 use crate::report::units::{count, duration, plural};
 use crate::report::words;
 use crate::time::Span;
-use crate::timeouts::Table;
+use crate::timeouts::{Entry, Table};
 use crate::verdict::quality::limits;
+use crate::verdict::service::manner;
 use crate::verdict::{Confidence, Reason, VerdictId};
 
 /// Says what happened, or what the capture cannot tell and how to learn it.
 pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, services: &[Service], table: &Table) -> Summary {
     let idle = gathered.groups.iter().filter(|((id, _), _)| id.is_idle_death());
     let worst = idle.max_by_key(|((id, _), group)| (group.flows.total(), std::cmp::Reverse(*id)));
-    if let Some(((id, server), group)) = worst {
-        let flows = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
-        let of = flows.map_or(u64::from(gathered.flows), |service| service.flows);
-        let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
-        let mut sentence =
-            format!("{} of {}{to} {}", count(group.flows.total()), plural(of, "flow"), words::happened(*id));
-        sentence.push_str(&gaps(group));
-        sentence.push_str(&evidence(group));
-        sentence.push_str(&survivors(
-            server.and_then(|server| services.iter().find(|service| service.server == server.to_string())),
-        ));
-        sentence.push_str(&looks_like(timelines, *server, table));
-        sentence.push('.');
-        return Summary { sentence, next_step: next_step(group) };
-    }
-    nothing_idle(timelines, gathered)
+    let Some(((id, server), group)) = worst else {
+        return nothing_idle(timelines, gathered);
+    };
+    let service = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
+    let of = service.map_or(u64::from(gathered.flows), |service| service.flows);
+    let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
+    let mut sentence = format!("{} of {}{to} {}", count(group.flows.total()), plural(of, "flow"), story(*id, group));
+    sentence.push_str(&waiting(group));
+    let named = server.map(|server| server.to_string());
+    sentence.push_str(&survivors(services.iter().find(|service| Some(&service.server) == named.as_ref())));
+    sentence.push_str(&looks_like(timelines, *server, *id, group, table));
+    sentence.push_str(&others(gathered, *id, *server));
+    sentence.push('.');
+    Summary { sentence, next_step: next_step(group) }
 }
 
+/// What happened to the flows of a group, and how we know.
+fn story(id: VerdictId, group: &Group) -> String {
+    let them = if group.flows.total() == 1 { "it" } else { "them" };
+    let gap = gaps(group);
+    let how = evidence(group);
+    let box_ = match group.first.confidence {
+        Confidence::Certain => "a box on the path",
+        Confidence::Likely => "most likely a box on the path",
+        Confidence::Possible => "possibly a box on the path",
+    };
+    match id {
+        VerdictId::IdleReset => format!("died of silence: after {gap} without a packet {box_} reset {them}{how}"),
+        VerdictId::IdleResetNext => {
+            format!("died of silence: {box_} forgot {them}, and the first packet after {gap} met its RST{how}")
+        }
+        VerdictId::IdleDrop => {
+            format!("died of silence: what was sent after {gap} without a packet was never answered{how}")
+        }
+        VerdictId::HalfClosedTimeout => format!("died half-closed, {gap} after one side had closed{how}"),
+        _ => format!("ended in silence: the server's side closed {them} after {gap} without payload{how}"),
+    }
+}
+
+/// The silences of a group: one length, or from the shortest to the longest.
 fn gaps(group: &Group) -> String {
     match (group.least, group.most) {
-        (Some(least), Some(most)) if most.minus(least) < Span::from_millis(100) => format!(" of {}", duration(least)),
-        (Some(least), Some(most)) => format!(" of {} to {}", duration(least), duration(most)),
-        _ => String::new(),
+        (Some(least), Some(most)) if most.minus(least) < Span::from_secs(1) => duration(least),
+        (Some(least), Some(most)) => format!("{} to {}", duration(least), duration(most)),
+        _ => "a while".to_owned(),
     }
 }
 
-/// How we know: the weightiest evidence that is not the gap itself.
+/// How we know: the weightiest evidence for what is said, without what the sentence says anyway.
 fn evidence(group: &Group) -> String {
-    let told = |reason: &&Reason| !matches!(reason, Reason::Gap(..) | Reason::Spontaneous(_) | Reason::AlsoFits(_));
-    let reasons: Vec<String> = group.first.reasons.iter().filter(told).take(2).map(words::reason).collect();
-    let sure = if group.first.confidence == Confidence::Possible { "possibly; " } else { "" };
-    let waiting = match group.in_flight {
-        0 => String::new(),
-        1 => "; 1 had a request in flight".to_owned(),
-        number => format!("; {} had a request in flight", count(number)),
+    let said = |reason: &&Reason| {
+        !matches!(
+            reason,
+            Reason::Gap(..)
+                | Reason::Spontaneous(_)
+                | Reason::AlsoFits(_)
+                | Reason::ServerFin
+                | Reason::ReceiverLives
+                | Reason::OneResetSeen(_)
+        ) && !words::speaks_for_endpoint(reason)
     };
-    if reasons.is_empty() { waiting } else { format!(" ({sure}{}){waiting}", reasons.join("; ")) }
+    let mut told: Vec<&Reason> = group.first.reasons.iter().filter(said).take(2).collect();
+    if told.is_empty() {
+        told.extend(group.first.reasons.iter().find(|reason| matches!(reason, Reason::Spontaneous(_))));
+    }
+    let reasons: Vec<String> = told.into_iter().map(words::reason).collect();
+    if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
+}
+
+/// How many had asked for something, and for what.
+fn waiting(group: &Group) -> String {
+    let what = match (&group.request, group.in_flight) {
+        (None, _) => String::new(),
+        (Some(request), 1) => format!(" ({request})"),
+        (Some(request), _) => format!(" (the first: {request})"),
+    };
+    match (group.in_flight, group.flows.total()) {
+        (0, _) => String::new(),
+        (1, 1) => format!(", while a request was waiting{what}"),
+        (2, 2) => format!(", both while a request was waiting{what}"),
+        (some, all) if some == all => format!(", each while a request was waiting{what}"),
+        (some, _) => format!(", {} of them while a request was waiting{what}", count(some)),
+    }
+}
+
+/// Other flows that died of silence, which the sentence does not speak of.
+fn others(gathered: &Gathered, id: VerdictId, server: Option<Socket>) -> String {
+    let of_others = gathered.groups.iter().filter(|(key, _)| key.0.is_idle_death() && **key != (id, server));
+    match of_others.map(|(_, group)| group.flows.total()).sum::<u64>() {
+        0 => String::new(),
+        1 => "; 1 other flow died of silence too".to_owned(),
+        more => format!("; {} other flows died of silence too", count(more)),
+    }
 }
 
 fn survivors(service: Option<&Service>) -> String {
     match service.and_then(|service| service.survived_max_s) {
-        Some(secs) => format!("; the longest silence that survived was {}", duration(Span::from_secs_f64(secs))),
+        Some(secs) => format!("; the longest silence that survived is {}", duration(Span::from_secs_f64(secs))),
         None => String::new(),
     }
 }
 
-fn looks_like(timelines: &[Judged], server: Option<crate::flow::Socket>, table: &Table) -> String {
+/// Known timers inside the bracket that kill as the flows of the group died.
+fn looks_like(timelines: &[Judged], server: Option<Socket>, id: VerdictId, group: &Group, table: &Table) -> String {
     let service = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
-    let Some(service) = service else { return String::new() };
-    let (clock, bracket) = service.telling();
-    let found = candidates(table, clock, bracket);
-    let names: Vec<String> = found
-        .iter()
-        .take(2)
-        .map(|candidate| {
-            let entry = candidate.entry;
-            format!("{} {} ({} s)", entry.vendor, entry.product, entry.idle.0).trim_start().to_owned()
-        })
-        .collect();
+    let (Some(service), Some(least), Some((clock, _))) = (service, group.least, group.first.gap) else {
+        return String::new();
+    };
+    let bracket = match clock {
+        Clock::Packet => &service.packet,
+        Clock::Payload => &service.payload,
+    };
+    let found = known_in(table, clock, bracket.survived_max, least, manner(id));
+    let name =
+        |entry: &Entry| format!("{} {} ({} s)", entry.vendor, entry.product, entry.idle.0).trim_start().to_owned();
+    let named = found.iter().filter(|candidate| !candidate.kills_otherwise).take(2);
+    let names: Vec<String> = named.map(|candidate| name(candidate.entry)).collect();
     if names.is_empty() { String::new() } else { format!("; looks like {}", names.join(" or ")) }
 }
 
@@ -83,37 +144,50 @@ fn next_step(group: &Group) -> Option<String> {
     })
 }
 
+/// No flow died of silence: what else ended badly, and the longest silence that survived.
 fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
+    if gathered.flows == 0 {
+        let sentence = "This capture holds no TCP segment, so nothing can be said about idle connections.".to_owned();
+        let next_step =
+            Some("Check the filter and the interface: tcpdump -i any -s 128 -w capture.pcap tcp".to_owned());
+        return Summary { sentence, next_step };
+    }
     let span = timelines.iter().map(|judged| limits(&judged.timeline.analysis).span).max().unwrap_or_default();
+    let none = match gathered.flows {
+        1 => "the only flow did not die of silence".to_owned(),
+        flows => format!("none of {} died of silence", plural(u64::from(flows), "flow")),
+    };
+    let mut parts: Vec<String> =
+        gathered.groups.iter().filter(|((id, _), _)| words::severity(*id) == "medium").map(ended).collect();
+    if parts.is_empty() || gathered.flows > 1 {
+        parts.push(format!("{none} in {}", duration(span)));
+    }
     let survived = timelines
         .iter()
         .flat_map(|judged| judged.services.ranked())
-        .filter_map(|(_, service)| service.packet.survived_max)
-        .max();
-    if gathered.flows == 0 {
-        let sentence = "This capture holds no TCP segment, so nothing can be said about idle connections.".to_owned();
-        return Summary {
-            sentence,
-            next_step: Some("Check the filter and the interface: tcpdump -i any -s 128 -w capture.pcap tcp".to_owned()),
-        };
-    }
-    let mut sentence =
-        format!("None of {} died of silence in {}", plural(u64::from(gathered.flows), "flow"), duration(span));
-    if let Some(survived) = survived {
-        sentence.push_str(&format!("; the longest silence that survived was {}", duration(survived)));
+        .filter_map(|(_, service)| service.packet.survived_max);
+    parts.extend(survived.max().map(|survived| format!("the longest silence that survived is {}", duration(survived))));
+    if let (flows @ 1.., sent, answered) = gathered.kept_alive {
+        let probes = plural(sent, "keepalive probe");
+        parts.push(format!("{} kept alive: {probes}, {} answered", plural(flows, "flow"), count(answered)));
     }
     let inconclusive = gathered.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0);
-    let mut next_step = None;
+    let next_step = (inconclusive > 0)
+        .then(|| "Capture at both ends of the path at once: tcpdump -i any -s 128 -w proof.pcap tcp".to_owned());
     if inconclusive > 0 {
-        sentence.push_str(&format!("; {} could not be decided", count(inconclusive)));
-        next_step =
-            Some("Capture at both ends of the path at once: tcpdump -i any -s 128 -w proof.pcap tcp".to_owned());
+        parts.push(format!("{} could not be decided", plural(inconclusive, "flow")));
     }
-    for id in [VerdictId::KeepaliveExhausted, VerdictId::RetransmissionExhausted, VerdictId::ZeroWindowStall] {
-        if let Some(number) = gathered.counts.get(&id) {
-            sentence.push_str(&format!("; {} {}", plural(*number, "flow"), words::happened(id)));
-        }
-    }
-    sentence.push('.');
-    Summary { sentence, next_step }
+    Summary { sentence: capitalised(&format!("{}.", parts.join("; "))), next_step }
+}
+
+/// A group of flows that ended badly, but not of silence.
+fn ended(((id, server), group): (&(VerdictId, Option<Socket>), &Group)) -> String {
+    let total = group.flows.total();
+    let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
+    format!("{}{to} {}{}", plural(total, "flow"), words::happened(*id, total), evidence(group))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ pub(super) fn render(report: &Report, options: &TextOptions, page: &mut Page<'_,
     }
     let starts = report.captures.iter().filter_map(|capture| time(capture.first_time.as_deref()));
     let clock = Clock::new(options.time, starts.min().unwrap_or_default());
-    for (at, capture) in report.captures.iter().enumerate() {
+    for (at, capture) in report.captures.iter().enumerate().take(options.most()) {
         let label = if is_several { format!("[{}] ", at + 1) } else { String::new() };
         page.paragraph(&label, &title(capture, &clock))?;
         for quality in &capture.quality {
@@ -29,7 +29,7 @@ pub(super) fn render(report: &Report, options: &TextOptions, page: &mut Page<'_,
             page.line("  - nothing that limits the verdicts")?;
         }
     }
-    Ok(())
+    page.more(report.captures.len().saturating_sub(options.most()), "file")
 }
 
 /// How the files belong together.

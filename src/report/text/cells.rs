@@ -88,7 +88,8 @@ fn keepalive(flow: &Flow) -> Vec<String> {
 }
 
 fn side_keepalive(side: &str, keepalive: &Keepalive) -> String {
-    let mut text = format!("{side}: {}/{} answered", keepalive.answered, keepalive.probes);
+    let probes = units::plural(keepalive.probes.into(), "probe");
+    let mut text = format!("{side}: {probes}, {} answered", units::count(keepalive.answered.into()));
     let seconds = |secs: f64| units::seconds(Span::from_secs_f64(secs));
     for (label, value) in [("time", keepalive.time_s), ("interval", keepalive.interval_s)] {
         if let Some(value) = value {
@@ -152,7 +153,7 @@ fn frames(flow: &Flow) -> Vec<String> {
     let frames: Vec<_> = flow.verdict.frames.iter().map(|at| frame(*at)).collect();
     let mut lines = vec![if frames.is_empty() { "-".to_owned() } else { frames.join(" ") }];
     if let Some(stream) = flow.wireshark_stream {
-        lines.push(format!("stream {stream}"));
+        lines.push(format!("tcp.stream {stream}"));
     }
     lines
 }

@@ -30,7 +30,8 @@ pub(super) fn render(
     if report.flows_total == 0 {
         return Ok(());
     }
-    page.heading(if options.flows == Listed::All { "Flows" } else { "Flows that matter" })?;
+    let is_selected = options.flows == Listed::Matter && !report.matter.is_empty();
+    page.heading(if is_selected { "Flows that matter" } else { "Flows" })?;
     page.paragraph("", &tally(report))?;
     let (shown, hidden) = select(report, flows, options);
     if !shown.is_empty() {
@@ -51,7 +52,7 @@ fn tally(report: &Report) -> String {
 #[derive(Clone, Copy, Default)]
 struct Hidden {
     /// For want of room.
-    by_limit: u64,
+    by_limit: usize,
     /// Because their gaps are short.
     by_gap: u64,
 }
@@ -201,7 +202,8 @@ fn hints(flows: &[Flow], report: &Report, page: &mut Page<'_, impl Write>) -> io
         [_] => "FILE",
         _ => "FILE...",
     };
-    page.paragraph("Segment by segment: ", &format!("idlegap trace --flow {} {files}", flow.id))
+    // To be pasted: never wrapped.
+    page.line(&format!("Segment by segment: idlegap trace --flow {} {files}", flow.id))
 }
 
 /// Whether a shell takes the name as it stands.
@@ -211,9 +213,7 @@ fn is_plain_word(name: &str) -> bool {
 }
 
 fn remark(hidden: Hidden, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
-    if hidden.by_limit > 0 {
-        page.line(&format!("{} more; --limit 0 shows all.", units::plural(hidden.by_limit, "flow")))?;
-    }
+    page.more(hidden.by_limit, "flow")?;
     if hidden.by_gap > 0 {
         let least = units::duration(options.min_gap);
         page.line(&format!("{} without a gap of {least} not shown.", units::plural(hidden.by_gap, "flow")))?;

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::report::units;
+
 const STRONG: Style = Style::new().bold();
 const HEADING: Style = Style::new().bold().underline();
 
@@ -93,6 +95,14 @@ impl<'a, W: Write> Page<'a, W> {
             rest = after;
         }
         writeln!(self.out, "{rest}")
+    }
+
+    /// Says how many things the limit has hidden, if it has.
+    pub(super) fn more(&mut self, hidden: usize, noun: &str) -> io::Result<()> {
+        if hidden == 0 {
+            return Ok(());
+        }
+        self.line(&format!("{} more; --limit 0 shows all.", units::plural(hidden as u64, noun)))
     }
 
     fn styled(&mut self, style: Style, text: &str) -> io::Result<()> {
