@@ -7,6 +7,7 @@ use idlegap::analyzer::{Analysis, Analyzer, Options};
 use idlegap::capture::{CaptureInfo, Input, Reader};
 use idlegap::report::build::{Timeline, build};
 use idlegap::report::model::Quality;
+use idlegap::report::numbers::FlowNumbers;
 use idlegap::script::{Script, to_pcap};
 use idlegap::timeouts::Table;
 
@@ -42,7 +43,10 @@ pub(crate) fn quality_of_file(path: &Path) -> Vec<Quality> {
 
 pub(crate) fn report(analysis: Analysis, info: CaptureInfo) -> Vec<Quality> {
     let table = Table::built_in().unwrap();
-    let built = build(vec![Timeline { analysis, files: vec![(0, info)] }], &table);
+    let mut numbers = FlowNumbers::default();
+    numbers.begin_file(0);
+    (0u32..).zip(&analysis.flows).for_each(|(index, _)| numbers.note(0, index));
+    let built = build(vec![Timeline { analysis, files: vec![(0, info)] }], numbers, &table);
     built.report.captures[0].quality.clone()
 }
 
