@@ -98,6 +98,25 @@ fn a_reset_of_an_end_that_was_never_seen_before() {
 }
 
 #[test]
+fn packets_that_stand_twice_limit_everything_said_of_their_flow() {
+    let (analysis, _) = analysis(&fixture_script("replayed-capture.pkt"));
+    let limits = limits(&analysis);
+    let replayed = analysis.flows.iter().find(|flow| flow.extras().is_some_and(|extras| extras.replayed)).unwrap();
+    for id in [VerdictId::Graceful, VerdictId::IdleReset] {
+        let expected = at_most(Confidence::Possible, Limit::Replayed);
+        assert_eq!(ceiling(replayed, &limits, id), expected, "{}", id.name());
+    }
+}
+
+#[test]
+fn records_without_a_time_limit_what_rests_on_time() {
+    let untimed = |limits: &mut Limits| limits.untimed = 1;
+    let expected = at_most(Confidence::Possible, Limit::Untimed);
+    assert_eq!(of(&healthy(), VerdictId::AgeLimit, untimed), expected);
+    assert_eq!(of(&healthy(), VerdictId::EndpointAbort, untimed), None);
+}
+
+#[test]
 fn the_lowest_limit_counts() {
     let both = |limits: &mut Limits| {
         (limits.lost, limits.records) = (5, 10);

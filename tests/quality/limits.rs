@@ -307,6 +307,14 @@ fn tunnels_and_icmp_errors() {
 }
 
 #[test]
+fn the_server_side_of_a_director() {
+    let found = quality_of_file(&fixture("captures/lvs-fullnat-90s-server/lvs-fullnat-90s-server.pcap"));
+    assert_eq!(only(&found, "behind-fullnat").count, Some(4));
+    let client_side = quality_of_file(&fixture("captures/lvs-fullnat-90s-client/lvs-fullnat-90s-client.pcap"));
+    assert_eq!(ids(&client_side), [""; 0]);
+}
+
+#[test]
 fn joined_segments_are_harmless() {
     let joined = "+.0013 > P. 1:20001(20000) ack 1\n+.0107 < . 1:1(0) ack 20001\n";
     let (analysis, info) = analysis(&[OPENED, joined].concat());

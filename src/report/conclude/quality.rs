@@ -243,8 +243,7 @@ fn flows(limits: &Limits, notes: &mut Notes) {
     });
     notes.counted("behind-fullnat", limits.behind_fullnat, || {
         format!(
-            "An LVS FULLNAT director forwarded {} (TOA option): this is its server side, and its addresses are not the \
-             clients'.",
+            "An LVS FULLNAT director forwarded {} (TOA option): their addresses are those behind it, not the clients'.",
             of_all(limits.behind_fullnat)
         )
     });
