@@ -108,6 +108,7 @@ fn course_reason(reason: &Reason) -> String {
         Reason::OneAge(died, age) => {
             format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
         }
+        Reason::Limited(limit) => format!("the capture allows no surer statement ({})", limit.name()),
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),

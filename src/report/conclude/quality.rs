@@ -5,7 +5,7 @@ use crate::capture::CaptureInfo;
 use crate::report::model::Quality;
 use crate::report::units::{count, duration, plural, seconds};
 use crate::time::Span;
-use crate::verdict::quality::{Limits, SHORTEST_USUAL_TIMER, Selection, Translation, is_stitched, limits, lost};
+use crate::verdict::quality::{Limits, SHORTEST_USUAL_TIMER, Selection, Translation, is_stitched, lost};
 use crate::wire::{Layer, Skip, SkipReason};
 
 /// A clock that steps back by less than this is put right by no one: several queues or interfaces hand over their packets
@@ -153,14 +153,28 @@ fn clock(info: &CaptureInfo, account: &FileAccount, notes: &mut Notes) {
     }
 }
 
+/// The files were captured at several points: what one of them cannot show another one may.
+pub(super) fn several_points(points: u64) -> Quality {
+    let text = format!(
+        "The files overlap in time: they are {points} capture points and were analysed separately. Compare a flow in all of \
+         them to see which end sent what."
+    );
+    Quality { id: "several-points".to_owned(), text, count: Some(points) }
+}
+
 /// What the flows show.
-pub(crate) fn timeline_quality(analysis: &Analysis) -> Vec<Quality> {
-    let limits = limits(analysis);
+pub(crate) fn timeline_quality(analysis: &Analysis, limits: &Limits) -> Vec<Quality> {
     let mut notes = Notes::default();
-    selection(&limits, &mut notes);
-    flows(&limits, &mut notes);
-    ending(&limits, &mut notes);
-    translated(&limits, &mut notes);
+    selection(limits, &mut notes);
+    flows(limits, &mut notes);
+    ending(limits, &mut notes);
+    translated(limits, &mut notes);
+    notes.counted("heads-refused", analysis.heads_refused, || {
+        format!(
+            "{} not read for want of memory: requests in flight may lack their names.",
+            plural(analysis.heads_refused, "head")
+        )
+    });
     notes.counted("fragments-given-up", analysis.fragments_given_up, || {
         format!(
             "{} given up unfinished: the octets in them are not accounted for.",
