@@ -27,6 +27,7 @@ links_libpcap() {
 }
 
 needs_for_build() {
+    needs make make
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
     links_libpcap || missing+=(libpcap-dev)
 }
@@ -68,6 +69,14 @@ check_rust() {
     fi
 }
 
+# rustup's minimal profile leaves these out.
+add_component() {
+    cargo "$1" --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null || fail "cargo $1 is missing: install it with what installed cargo"
+    echo "setup: adding $2 to the toolchain" >&2
+    rustup component add "$2" </dev/null >&2
+}
+
 fail() {
     echo "setup: $*" >&2
     exit 1
@@ -84,4 +93,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null ||
         fail "missing, by the names of Debian's packages: ${missing[*]}. Please install them with your system's own tools."
     install
+fi
+if [ "$1" = test ]; then
+    add_component fmt rustfmt
+    add_component clippy clippy
 fi

@@ -3,6 +3,7 @@
 //! Never more certain than the evidence: `inconclusive` is cheap to reach, and a box on the path is accused only by signs
 //! that an endpoint does not give.
 
+pub mod advice;
 pub mod attribution;
 pub mod outcome;
 pub mod quality;
@@ -217,8 +218,8 @@ pub enum Reason {
     HttpStatus(u16),
     /// A FIN of the server ended the silence.
     ServerFin,
-    /// A FIN of the client ended the silence.
-    ClientFin,
+    /// A FIN of the client ended the silence, and the client is a proxy.
+    ProxyFin,
     /// Keepalives were answered throughout: a timer of payload, keepalive does not help.
     KeepalivesAnswered(u32),
     /// The window stayed closed over this many probes.

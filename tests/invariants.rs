@@ -5,6 +5,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "invariants/acts.rs"]
+mod acts;
 #[path = "invariants/conversation.rs"]
 mod conversation;
 #[path = "invariants/form.rs"]
@@ -19,6 +21,8 @@ mod hostile;
 mod observe;
 #[path = "invariants/packets.rs"]
 mod packets;
+#[path = "invariants/stage.rs"]
+mod stage;
 #[path = "invariants/story.rs"]
 mod story;
 

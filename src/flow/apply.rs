@@ -204,8 +204,17 @@ impl Flow {
         let notes = if held.len == 0 { Notes::INFERRED } else { Notes::INFERRED | Notes::ONE_BYTE };
         let probes = self.probes_mut(owner).get_or_insert_default();
         for mark in held.marks() {
-            let probe = Pending { seq: held.seq, mark, kind, answered: false, answer: None, echo: held.echo };
-            probes.sent(probe, held.len == 1, None);
+            let probe = Pending {
+                seq: held.seq,
+                mark,
+                kind,
+                one_byte: held.len == 1,
+                ambiguous: false,
+                answered: false,
+                answer: None,
+                echo: held.echo,
+            };
+            probes.sent(probe, None);
             probes.keepalive.inferred = probes.keepalive.inferred.saturating_add(1);
             relabels.push(Relabel { frame: mark.frame, kind, notes });
         }
@@ -276,8 +285,17 @@ impl Flow {
         if unseen_answer {
             probes.answered(Answer::Latest, None);
         }
-        let probe = Pending { seq: segment.seq, mark, kind, answered: false, answer: None, echo };
-        probes.sent(probe, segment.payload_len == 1, heard);
+        let probe = Pending {
+            seq: segment.seq,
+            mark,
+            kind,
+            one_byte: segment.payload_len == 1,
+            ambiguous: class.notes.has(Notes::AMBIGUOUS),
+            answered: false,
+            answer: None,
+            echo,
+        };
+        probes.sent(probe, heard);
         if kind == SegmentKind::ZeroWindowProbe {
             let count = &mut self.end_mut(direction).counters.zero_window_probes;
             *count = count.saturating_add(1);
@@ -472,7 +490,8 @@ impl Flow {
             || (kind == SegmentKind::Fin && !class.notes.has(Notes::RETRANSMISSION));
         self.follow_clock(Clock::Packet, Some(self.last), direction, segment, mark, kind);
         if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
-            let start = self.last_payload.filter(|_| is_payload || kind == SegmentKind::Rst);
+            // Before the first payload the connection itself is what was last heard of.
+            let start = self.last_payload.or(Some(self.first)).filter(|_| is_payload || kind == SegmentKind::Rst);
             self.follow_clock(Clock::Payload, start, direction, segment, mark, kind);
         }
     }
@@ -496,11 +515,10 @@ impl Flow {
             Clock::Packet => &mut self.packet_gaps,
             Clock::Payload => &mut self.payload_gaps,
         };
-        if let Some(gaps) = slot {
-            settle(gaps, direction, segment, kind, needs, length >= threshold);
-        }
-        let waiting = slot.as_ref().is_some_and(|gaps| gaps.undecided().is_some());
-        let (Some(start), false) = (start, waiting || length < threshold || waits_for_acknowledgment) else {
+        // A silence that began with a question open is no idle gap, but the wait for its answer.
+        let in_question =
+            slot.as_mut().is_some_and(|gaps| settle(gaps, clock, direction, segment, kind, needs, length >= threshold));
+        let (Some(start), false) = (start, in_question || length < threshold || waits_for_acknowledgment) else {
             return;
         };
         let gaps = slot.get_or_insert_default();
@@ -519,7 +537,7 @@ impl Flow {
         let over = self.fins() == 2 || (obeyed && self.resets().any(resets::Reset::is_effective));
         let both_seen = self.ends.iter().all(|end| end.last.is_some());
         let half_closed = self.fins() == 1;
-        let starts = [(Clock::Packet, Some(self.last)), (Clock::Payload, self.last_payload)];
+        let starts = [(Clock::Packet, Some(self.last)), (Clock::Payload, self.last_payload.or(Some(self.first)))];
         for (clock, start) in starts {
             let slot = match clock {
                 Clock::Packet => &mut self.packet_gaps,
@@ -546,17 +564,18 @@ impl Flow {
     }
 }
 
-/// Decides the gap that waits for an answer, if this segment decides it.
+/// Decides the gap that waits for an answer, if this segment decides it; returns whether one was waiting.
 fn settle(
     gaps: &mut Gaps,
+    clock: Clock,
     direction: Direction,
     segment: &Segment<'_>,
     kind: SegmentKind,
     needs: Option<Seq>,
     silence: bool,
-) {
+) -> bool {
     let Some(undecided) = gaps.undecided().copied() else {
-        return;
+        return false;
     };
     let probe_asked = undecided.gap.ended_by.is_some_and(|ender| ender.kind.is_probe());
     if kind == SegmentKind::Rst {
@@ -565,18 +584,22 @@ fn settle(
         let asked_nothing = undecided.answer.is_none() && !probe_asked;
         if asked_nothing && silence && undecided.repeats == 0 {
             gaps.decide(Outcome::Open);
-        } else {
-            gaps.repeated(kind, needs);
+            return false;
         }
+        gaps.repeated(kind, needs);
     } else {
         let answered = match undecided.answer {
             Some(end) => segment.acknowledged().is_some_and(|ack| !ack.before(end)),
             None => !kind.is_probe(),
         };
-        if answered {
+        let closed = undecided.gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Fin);
+        if answered && closed && clock == Clock::Payload {
+            gaps.decide_closed();
+        } else if answered {
             gaps.decide(Outcome::Survived);
         }
     }
+    true
 }
 
 /// Rule 3: keeps the spacing of zero-window probes, the wait before the first one included.

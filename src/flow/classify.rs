@@ -23,7 +23,7 @@
 
 use crate::flow::endpoint::{Endpoint, Unit};
 use crate::flow::kind::{Notes, SegmentKind};
-use crate::flow::probes::{Answer, Held, LEAST_RHYTHM, Probes};
+use crate::flow::probes::{Answer, Held, LEAST_RHYTHM, Pending, Probes};
 use crate::flow::{Direction, Flow};
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
@@ -206,19 +206,22 @@ impl View<'_> {
     /// Rule 3. A persist timer backs off; a keepalive timer keeps its rhythm and never runs under a second.
     fn closed_window_probe(&self) -> Class {
         let probe = Class::new(SegmentKind::ZeroWindowProbe);
-        let before = self.own.and_then(|own| own.latest).filter(|before| before.seq == self.segment.seq);
+        // An octet against a closed window (rule 2) is no keepalive, whatever the rhythm.
+        let is_like = |before: &Pending| before.seq == self.segment.seq && !before.one_byte;
+        let before = self.own.and_then(|own| own.latest).filter(is_like);
         let (Some(own), Some(before)) = (self.own, before) else {
             let first_wait_is_short = self.flow_silence() < LEAST_RHYTHM;
             return probe.note(if first_wait_is_short { Notes::NONE } else { Notes::AMBIGUOUS });
         };
         let spacing = self.time.since(before.mark.time);
+        // After a keepalive one longer wait is no back-off yet, and an earlier one says nothing any more.
+        let same_kind = before.kind == SegmentKind::ZeroWindowProbe;
         match own.window_spacing {
-            _ if own.backing_off || spacing < LEAST_RHYTHM => probe,
+            _ if spacing < LEAST_RHYTHM || (same_kind && own.backing_off) => probe,
             Some(earlier) if like(spacing, earlier) => {
-                let earlier_was_keepalive = before.kind == SegmentKind::ZeroWindowProbe;
-                Class { earlier_was_keepalive, ..Class::new(SegmentKind::KeepaliveProbe) }
+                Class { earlier_was_keepalive: before.ambiguous, ..Class::new(SegmentKind::KeepaliveProbe) }
             }
-            Some(earlier) if backs_off(earlier, spacing) => probe,
+            Some(earlier) if same_kind && backs_off(earlier, spacing) => probe,
             _ => probe.note(Notes::AMBIGUOUS),
         }
     }
@@ -398,14 +401,13 @@ impl View<'_> {
     }
 
     /// The nearest unanswered probe that this segment's acknowledgment fits.
-    fn open_probe(&self, theirs: &Probes) -> Option<(crate::flow::probes::Pending, Answer)> {
+    fn open_probe(&self, theirs: &Probes) -> Option<(Pending, Answer)> {
         // A hole above what is acknowledged, in what the prober sent after its probe: that is what this ACK is about.
         let selective = self.segment.options.sack.first().copied().flatten();
         let reports_hole = selective.is_some_and(|(start, _)| start.after(self.segment.ack));
-        let about_later = |probe: &crate::flow::probes::Pending| {
-            reports_hole && self.peer.last_payload.is_some_and(|sent| sent > probe.mark.time)
-        };
-        let fits = |probe: &crate::flow::probes::Pending| {
+        let about_later =
+            |probe: &Pending| reports_hole && self.peer.last_payload.is_some_and(|sent| sent > probe.mark.time);
+        let fits = |probe: &Pending| {
             let octet_refused = probe.kind == SegmentKind::ZeroWindowProbe && self.segment.ack == probe.seq;
             !probe.answered && !about_later(probe) && (self.segment.ack == probe.seq.plus(1) || octet_refused)
         };

@@ -174,6 +174,14 @@ impl Gaps {
         }
     }
 
+    /// A FIN that was answered ended the waiting gap: it came out well, but that a timer of payload would have let it go
+    /// on does not show.
+    pub(crate) fn decide_closed(&mut self) {
+        let survived = self.survived;
+        self.decide(Outcome::Survived);
+        self.survived = survived;
+    }
+
     /// Files a decided gap.
     pub(crate) fn keep(&mut self, gap: Gap) {
         self.total += 1;

@@ -19,6 +19,10 @@ pub struct Pending {
     pub mark: Mark,
     /// Keepalive or zero-window probe.
     pub kind: SegmentKind,
+    /// Whether it carried an octet.
+    pub one_byte: bool,
+    /// Whether it was called a zero-window probe for now only (rule 3).
+    pub ambiguous: bool,
     /// Whether something answered it.
     pub answered: bool,
     /// The segment that answered it.
@@ -145,8 +149,8 @@ impl KeepaliveStats {
 
 impl Probes {
     /// Records a probe; `heard` is when the prober last heard more of its peer than an empty probe.
-    pub(crate) fn sent(&mut self, probe: Pending, one_byte: bool, heard: Option<Mark>) {
-        let Pending { kind, mark, .. } = probe;
+    pub(crate) fn sent(&mut self, probe: Pending, heard: Option<Mark>) {
+        let Pending { kind, mark, one_byte, .. } = probe;
         if kind == SegmentKind::KeepaliveProbe {
             self.measure(mark, heard);
             let count = if one_byte { &mut self.keepalive.one_byte } else { &mut self.keepalive.empty };
@@ -249,7 +253,17 @@ mod tests {
 
     fn probe(seconds: i64) -> Pending {
         let kind = SegmentKind::KeepaliveProbe;
-        Pending { seq: Seq(7), mark: mark(seconds), kind, answered: false, answer: None, echo: None }
+        let (one_byte, ambiguous) = (false, false);
+        Pending {
+            seq: Seq(7),
+            mark: mark(seconds),
+            kind,
+            one_byte,
+            ambiguous,
+            answered: false,
+            answer: None,
+            echo: None,
+        }
     }
 
     /// Time 2 s and interval 3 s: 2 s after payload, but 3 s after an answer (Linux `tcp_keepalive_timer`), here one that
@@ -257,11 +271,11 @@ mod tests {
     #[test]
     fn payload_after_an_answer_begins_a_new_silence() {
         let mut probes = Probes::default();
-        probes.sent(probe(2), false, Some(mark(0)));
+        probes.sent(probe(2), Some(mark(0)));
         probes.answered(Answer::Latest, Some(mark(2)));
-        probes.sent(probe(5), false, Some(mark(2)));
+        probes.sent(probe(5), Some(mark(2)));
         probes.answered(Answer::Latest, Some(mark(5)));
-        probes.sent(probe(9), false, Some(mark(7)));
+        probes.sent(probe(9), Some(mark(7)));
         let (time, interval) = (Span::from_secs(2), Span::from_secs(3));
         assert_eq!(probes.keepalive.first_delay.bounds(), Some((time, time)));
         assert_eq!(probes.keepalive.first_delay.count(), 2);

@@ -130,14 +130,17 @@ pub(crate) fn observe_life(
         return;
     }
     let since = time.since(reset.mark.time);
+    // What the receiver ignores interrupts nothing: whatever follows is life.
+    let ignored = reset.acceptability == Acceptability::Outside;
     if direction == reset.direction {
-        // A stateless or forged RST does not stop the real sender; a SYN-ACK or SYN may be an old copy.
-        reset.sender_lives |= since > REORDERING && !matches!(kind, SegmentKind::Syn | SegmentKind::SynAck);
+        // A stateless or forged RST does not stop the real sender; a SYN or SYN-ACK may be an old copy.
+        let may_be_old = matches!(kind, SegmentKind::Syn | SegmentKind::SynAck) && !ignored;
+        reset.sender_lives |= since > REORDERING && !may_be_old;
     } else if kind == SegmentKind::ChallengeAck {
         reset.challenged = true;
     } else {
         let in_flight = rtt.map_or(IN_FLIGHT, |rtt| rtt.times(2).max(IN_FLIGHT));
-        reset.receiver_lives |= since > in_flight;
+        reset.receiver_lives |= since > if ignored { REORDERING } else { in_flight };
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::analyzer::{Analysis, FileAccount};
 use crate::capture::CaptureInfo;
-use crate::flow::gaps::{Clock, Gaps};
+use crate::flow::gaps::{Clock, Gap, Gaps, Outcome};
 use crate::flow::mark::Mark;
 use crate::flow::{Direction, Flow, FrameId, IcmpEvent, Orientation};
 use crate::report::conclude;
@@ -191,16 +191,24 @@ impl FlowBuilder<'_> {
             end_frame: gap.ended_by.map(|ender| self.frame(ender.mark)),
             duration_s: gap.length.as_secs_f64(),
             ended_by: gap.ended_by.map(|ender| format!("{} {}", ender.direction.sender(), ender.kind)),
-            outcome: gap.outcome.name(),
+            outcome: self.outcome(clock, gap).name(),
             half_closed: gap.half_closed,
             known_timeouts: self.known_timeouts(clock, gap),
         };
         kept.iter().map(gap).collect()
     }
 
+    /// How the gap came out; one that a FIN ended came out well, unless the FIN was a timer's.
+    fn outcome(&self, clock: Clock, gap: &Gap) -> Outcome {
+        let fatal = self.verdict.id == VerdictId::IdleClose
+            && self.verdict.gap.is_some_and(|(on, of)| on == clock && of.start == gap.start);
+        if fatal { Outcome::Died } else { gap.outcome }
+    }
+
     /// Which known timers the gap could show: those that ended it if it died, those that it disproves if it survived.
-    fn known_timeouts(&self, clock: Clock, gap: &crate::flow::gaps::Gap) -> Vec<String> {
-        conclude::known(self.table, clock, gap, NAMED)
+    fn known_timeouts(&self, clock: Clock, gap: &Gap) -> Vec<String> {
+        let gap = Gap { outcome: self.outcome(clock, gap), ..*gap };
+        conclude::known(self.table, clock, &gap, NAMED)
     }
 
     fn reset(&self, reset: &crate::flow::resets::Reset) -> model::Reset {

@@ -86,7 +86,7 @@ fn course_reason(reason: &Reason) -> String {
         Reason::Gap(Clock::Payload, length) => format!("no payload either way for {}", duration(*length)),
         Reason::HttpStatus(status) => format!("the server's side answered the silence with HTTP {status}"),
         Reason::ServerFin => "the server's side closed first (FIN)".to_owned(),
-        Reason::ClientFin => "the client's side closed first (FIN)".to_owned(),
+        Reason::ProxyFin => "the client, a proxy by its PROXY header, closed first (FIN)".to_owned(),
         Reason::KeepalivesAnswered(count) => {
             format!("{} answered on the way", plural(u64::from(*count), "keepalive probe"))
         }

@@ -37,7 +37,11 @@ pub fn attribute(flow: &Flow, reset: &Reset) -> Attribution {
     weigh_path(flow, reset, &mut scales);
     weigh_silence(flow, reset, &mut scales);
     weigh_shape(flow, reset, &mut scales);
-    scales.decide()
+    let who = scales.decide();
+    // The bare shape says that its sender had no state, not which box that was: what lives on after it may yet tell.
+    let stateless = who.origin == Origin::Endpoint && !reset.has_ack;
+    let confidence = if stateless { who.confidence.min(Confidence::Likely) } else { who.confidence };
+    Attribution { confidence, ..who }
 }
 
 /// Points for either side, each with its reason.
@@ -204,7 +208,10 @@ fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {
 /// The RST that ended the flow and its attribution: the first that was obeyed, else the first.
 #[must_use]
 pub fn decisive(flow: &Flow) -> Option<(&Reset, Attribution)> {
-    let survived = |reset: &Reset| reset.receiver_lives && (reset.sender_lives || reset.challenged);
+    // A challenge ACK is a sign of life of the receiver, too.
+    let survived = |reset: &Reset| {
+        (reset.receiver_lives || reset.challenged) && (reset.sender_lives || reset.challenged && reset.receiver_lives)
+    };
     let reset =
         flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
     Some((reset, attribute(flow, reset)))

@@ -5,7 +5,7 @@
 
 use crate::analyzer::Analysis;
 use crate::flow::gaps::{Clock, Gap, Outcome};
-use crate::flow::resets::Reset;
+use crate::flow::resets::{Acceptability, Reset};
 use crate::flow::{Direction, Flow, SegmentKind};
 use crate::time::{Span, Timestamp};
 use crate::verdict::attribution::{Attribution, decisive, half_open_after};
@@ -70,8 +70,11 @@ fn by_reset(flow: &Flow) -> Option<Verdict> {
         half_open.filter(|_| verdict.id.matters() && !(resets_both && reset.is_effective())).or(verdict.half_open);
     let seen_once = resets_both && flow.resets().all(|other| other.direction == reset.direction);
     let verdict = if seen_once { verdict.because(Reason::OneResetSeen(reset.direction.reverse())) } else { verdict };
+    // A RST that its receiver need not obey proves no end.
+    let obeyed = reset.is_effective() && reset.acceptability == Acceptability::Exact;
+    let confidence = if obeyed { verdict.confidence } else { verdict.confidence.min(Confidence::Likely) };
     let reasons = verdict.reasons.iter().cloned().chain(who.reasons).collect();
-    Some(Verdict { reasons, half_open, ..verdict }.at(reset.mark.frame))
+    Some(Verdict { reasons, half_open, confidence, ..verdict }.at(reset.mark.frame))
 }
 
 fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
@@ -262,7 +265,14 @@ fn closed(flow: &Flow) -> Option<Verdict> {
         (Some(_), None) => false,
         _ => closing_gap(flow).is_some_and(|(_, direction)| direction == Direction::FromResponder),
     };
-    let gap = closing_gap(flow).filter(|_| first_is_server).map(|(gap, _)| gap);
+    let by_proxy = flow.heads().is_some_and(|heads| heads.real_client().is_some());
+    let gap = closing_gap(flow).filter(|_| first_is_server || by_proxy).map(|(gap, _)| gap);
+    if let Some(gap) = gap.filter(|_| by_proxy && !first_is_server) {
+        // The client of this connection is a proxy, as its PROXY header says: its FIN is an intermediary's.
+        let verdict = Verdict::new(VerdictId::IdleClose, Confidence::Likely).of_gap(Clock::Payload, Some(&gap));
+        let verdict = Verdict { timeout: Some(gap.length), ..verdict }.because(Reason::ProxyFin);
+        return Some(verdict.because_keepalives(flow));
+    }
     if let Some(gap) = gap {
         let verdict = Verdict::new(VerdictId::IdleClose, Confidence::Likely).of_gap(Clock::Payload, Some(&gap));
         let verdict = Verdict { timeout: Some(gap.length), ..verdict }.because(Reason::ServerFin);

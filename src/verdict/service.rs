@@ -29,9 +29,7 @@ pub struct Bracket {
     pub died: u64,
     /// Deaths that one sign alone leaves open between a forgetful box and an end that gave up or forgot.
     pub ambiguous: u64,
-    /// How the flows died, where all died alike.
     manner: Option<Expiry>,
-    mixed: bool,
 }
 
 impl Bracket {
@@ -41,10 +39,10 @@ impl Bracket {
         matches!((self.survived_max, self.died_min), (Some(survived), Some(died)) if survived < died)
     }
 
-    /// How the flows died, if all died alike.
+    /// The most telling manner in which flows died: a kill that was seen before one that showed only later.
     #[must_use]
-    pub fn manner(&self) -> Option<Expiry> {
-        self.manner.filter(|_| !self.mixed)
+    pub const fn manner(&self) -> Option<Expiry> {
+        self.manner
     }
 
     fn survive(&mut self, length: Span) {
@@ -55,10 +53,8 @@ impl Bracket {
         self.died += 1;
         self.died_min = Some(self.died_min.map_or(length, |least| least.min(length)));
         self.died_max = Some(self.died_max.map_or(length, |most| most.max(length)));
-        if let Some(manner) = manner {
-            self.mixed |= self.manner.is_some_and(|earlier| earlier != manner);
-            self.manner = Some(manner);
-        }
+        const TELLING: [Expiry; 4] = [Expiry::RstBoth, Expiry::Fin, Expiry::RstOnNextPacket, Expiry::SilentDrop];
+        self.manner = TELLING.into_iter().find(|telling| manner == Some(*telling) || self.manner == Some(*telling));
     }
 }
 

@@ -20,7 +20,7 @@ use crate::story::{Names, Tale, tales};
 use crate::{by_port, config, same, same_lines, told};
 
 proptest! {
-    #![proptest_config(config(64))]
+    #![proptest_config(config(512))]
 
     #[test]
     fn vlan_tags(talk in conversation(1), tags in prop::collection::vec(0..0xfff_u16, 1..3)) {

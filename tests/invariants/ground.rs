@@ -14,7 +14,7 @@ use crate::story::{Names, tales};
 use crate::{by_port, config, same, same_lines, told};
 
 proptest! {
-    #![proptest_config(config(96))]
+    #![proptest_config(config(512))]
 
     #[test]
     fn time_shift(talk in conversation(1), seconds in -1_700_000_000..4_000_000_000_i64, nanos in 0..1_000_000_000_i64) {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use idlegap::analyzer::{Analyzer, Options, Seen};
 use idlegap::flow::FrameId;
 use idlegap::flow::gaps::{Clock, Gap, Gaps, Outcome as GapOutcome};
 use idlegap::flow::resets::Reset;
+use idlegap::report::trace::{Row, Rows};
 use idlegap::script::Script;
 use idlegap::verdict::{Confidence, VerdictId};
 use proptest::prelude::*;
@@ -15,7 +17,7 @@ use crate::observe::{Observer, Outcome};
 use crate::packets::{Packet, analyse, packets, record};
 
 proptest! {
-    #![proptest_config(config(64))]
+    #![proptest_config(config(512))]
 
     /// A gap that is still open is nobody's death, and what is certain stays.
     #[test]
@@ -64,6 +66,30 @@ proptest! {
         }
     }
 
+    /// Rows leave the trace while the capture runs, and none of them is taken back.
+    #[test]
+    fn trace(talk in conversation(1)) {
+        let packets = packets(&talk.0);
+        let mut analyzer = Analyzer::new(Options::default());
+        let mut rows = Rows::default();
+        let mut written: Vec<Row> = Vec::new();
+        for (frame, packet) in (1..).zip(&packets) {
+            if let Seen::Segment(seen) = analyzer.push(&record(packet, frame)) {
+                rows.push(Row::new(&seen));
+            }
+            analyzer.drain_relabels().for_each(|relabel| rows.relabel(&relabel));
+            written.extend(std::iter::from_fn(|| rows.pop_decided()));
+        }
+        let _ = analyzer.finish(|relabel| rows.relabel(&relabel));
+        written.extend(std::iter::from_fn(|| rows.pop()));
+        let outcome = analyse(&packets);
+        prop_assert_eq!(written.len(), outcome.labels.len());
+        for (row, (frame, label)) in written.iter().zip(&outcome.labels) {
+            prop_assert_eq!(row.frame(), *frame);
+            prop_assert_eq!((row.kind(), row.notes()), (label.kind, label.notes), "frame {}", frame.number);
+        }
+    }
+
     /// What was said while the capture ran is what is said of it as a whole.
     #[test]
     fn labels_do_not_depend_on_what_follows_long_after(talk in conversation(1), more in conversation(1)) {
@@ -99,10 +125,13 @@ fn an_injected_reset_is_obeyed_although_its_claimed_sender_goes_on() {
     assert_eq!(outcome.verdicts[0].id, VerdictId::InjectedReset);
 }
 
-/// Whether `now` says what `was` said, perhaps with the reason why the socket aborted.
+/// Whether `now` says what `was` said, perhaps with the reason why the socket aborted, or with what other flows of the
+/// service add to unanswered probes.
 fn stands(was: VerdictId, now: VerdictId) -> bool {
-    let reason = matches!(now, VerdictId::KeepaliveExhausted | VerdictId::RetransmissionExhausted);
-    now == was || (was == VerdictId::EndpointAbort && reason)
+    use VerdictId::{EndpointAbort, IdleDrop, KeepaliveExhausted, RetransmissionExhausted};
+    let refined =
+        [(EndpointAbort, KeepaliveExhausted), (EndpointAbort, RetransmissionExhausted), (KeepaliveExhausted, IdleDrop)];
+    now == was || refined.contains(&(was, now))
 }
 
 /// Whether a flow of this verdict is over, and not in good order. A closed window may open again.

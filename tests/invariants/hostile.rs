@@ -15,7 +15,7 @@ use crate::observe::{self, Observer};
 use crate::packets::{analyse, packets};
 
 proptest! {
-    #![proptest_config(config(96))]
+    #![proptest_config(config(512))]
 
     #[test]
     fn clocks_that_run_backwards(talk in conversation(1), steps in prop::collection::vec(any::<i64>(), 1..9)) {

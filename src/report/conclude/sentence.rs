@@ -159,12 +159,18 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
     };
     let mut parts: Vec<String> =
         gathered.groups.iter().filter(|((id, _), _)| words::severity(*id) == "medium").map(ended).collect();
-    parts.push(format!("{none} in {}", duration(span)));
+    if parts.is_empty() || gathered.flows > 1 {
+        parts.push(format!("{none} in {}", duration(span)));
+    }
     let survived = timelines
         .iter()
         .flat_map(|judged| judged.services.ranked())
         .filter_map(|(_, service)| service.packet.survived_max);
     parts.extend(survived.max().map(|survived| format!("the longest silence that survived is {}", duration(survived))));
+    if let (flows @ 1.., sent, answered) = gathered.kept_alive {
+        let probes = plural(sent, "keepalive probe");
+        parts.push(format!("{} kept alive: {probes}, {} answered", plural(flows, "flow"), count(answered)));
+    }
     let inconclusive = gathered.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0);
     let next_step = (inconclusive > 0)
         .then(|| "Capture at both ends of the path at once: tcpdump -i any -s 128 -w proof.pcap tcp".to_owned());

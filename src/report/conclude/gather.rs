@@ -1,0 +1,164 @@
+//! Everything counted over all flows, in one pass.
+
+use std::collections::BTreeMap;
+
+use crate::flow::bounded::FirstLast;
+use crate::flow::{Direction, Flow, FrameId, Socket};
+use crate::report::build::{self, Judged};
+use crate::report::numbers::FlowNumbers;
+use crate::time::Span;
+use crate::verdict::advice::{Protocol, Side};
+use crate::verdict::settings::settings;
+use crate::verdict::{Verdict, VerdictId};
+
+/// Findings about single services at most; what is beyond shares one finding per verdict.
+const GROUPS: usize = 100;
+
+/// Flows that share a verdict, of one service where the verdict is about a timer.
+pub(super) struct Group {
+    /// Numbers of the flows.
+    pub(super) flows: FirstLast<u32>,
+    /// Frames to look at, of the first flow.
+    pub(super) frames: Vec<FrameId>,
+    /// The verdict on the first flow.
+    pub(super) first: Verdict,
+    /// The shortest silence.
+    pub(super) least: Option<Span>,
+    /// The longest silence.
+    pub(super) most: Option<Span>,
+    /// Flows whose client had asked for something before the silence.
+    pub(super) in_flight: u64,
+    /// What the first of them had asked for.
+    pub(super) request: Option<String>,
+    /// Client and server of the first flow.
+    pub(super) sides: [Side; 2],
+    /// The server's port of the first flow.
+    pub(super) port: u16,
+    /// What the first flow carries, where its payload says it.
+    pub(super) protocol: Option<Protocol>,
+}
+
+/// Everything counted over all flows.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// Flows in all.
+    pub(super) flows: u32,
+    /// Flows by verdict.
+    pub(super) counts: BTreeMap<VerdictId, u64>,
+    /// Flows that matter, by verdict and service.
+    pub(super) groups: BTreeMap<(VerdictId, Option<Socket>), Group>,
+    /// Flows on which an end sent keepalive probes, with the probes sent and answered.
+    pub(super) kept_alive: (u64, u64, u64),
+    matter: Vec<(VerdictId, u32)>,
+}
+
+impl Gathered {
+    pub(super) fn from(timelines: &[Judged], numbers: &FlowNumbers) -> Self {
+        let mut gathered = Self::default();
+        for (timeline, judged) in timelines.iter().enumerate() {
+            for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+                let number = numbers.number(timeline, index).unwrap_or(index);
+                gathered.add(number, flow, judged.verdict(flow));
+            }
+        }
+        gathered.matter.sort_unstable();
+        gathered
+    }
+
+    /// Numbers of the flows that matter, the worst verdicts first.
+    pub(super) fn matter(&self) -> Vec<u32> {
+        self.matter.iter().map(|(_, number)| *number).collect()
+    }
+
+    fn add(&mut self, number: u32, flow: &Flow, verdict: Verdict) {
+        self.flows = self.flows.saturating_add(1);
+        *self.counts.entry(verdict.id).or_default() += 1;
+        self.count_probes(flow);
+        if !verdict.id.matters() {
+            return;
+        }
+        self.matter.push((verdict.id, number));
+        let about_service = verdict.id.is_idle_death() || verdict.id == VerdictId::KeepaliveExhausted;
+        let crowded = self.groups.len() >= GROUPS;
+        let key = (verdict.id, Some(flow.server()).filter(|_| about_service && !crowded));
+        self.groups.entry(key).or_insert_with(|| Group::of(flow, &verdict)).add(number, flow, &verdict);
+    }
+
+    fn count_probes(&mut self, flow: &Flow) {
+        let stats = Direction::BOTH.into_iter().filter_map(|direction| flow.probes(direction));
+        let sums = stats.map(|probes| (probes.keepalive.total(), probes.keepalive.answered));
+        let (sent, answered) = sums
+            .fold((0, 0), |(sent, answered), (more, of_them)| (sent + u64::from(more), answered + u64::from(of_them)));
+        let (flows, all_sent, all_answered) = &mut self.kept_alive;
+        *flows += u64::from(sent > 0);
+        *all_sent += sent;
+        *all_answered += answered;
+    }
+}
+
+impl Group {
+    fn of(flow: &Flow, verdict: &Verdict) -> Self {
+        Self {
+            flows: FirstLast::default(),
+            frames: verdict.frames.clone(),
+            first: verdict.clone(),
+            least: None,
+            most: None,
+            in_flight: 0,
+            request: None,
+            sides: Direction::BOTH.map(|direction| side(flow, direction, verdict)),
+            port: flow.server().port,
+            protocol: protocol(flow),
+        }
+    }
+
+    fn add(&mut self, number: u32, flow: &Flow, verdict: &Verdict) {
+        // Asked before the silence: what was only sent into it found the connection dead and waits for nobody's timer.
+        let asked = flow.turn.filter(|turn| turn.direction == Direction::FromInitiator);
+        let in_flight = asked.zip(verdict.gap).is_some_and(|(turn, (_, gap))| turn.start.time <= gap.start.time);
+        self.flows.push(number);
+        self.in_flight += u64::from(in_flight);
+        if in_flight && self.request.is_none() {
+            self.request = build::request(flow);
+        }
+        if let Some((_, gap)) = verdict.gap {
+            self.least = Some(self.least.map_or(gap.length, |least| least.min(gap.length)));
+            self.most = Some(self.most.map_or(gap.length, |most| most.max(gap.length)));
+        }
+    }
+}
+
+fn side(flow: &Flow, direction: Direction, verdict: &Verdict) -> Side {
+    let stats = flow.probes(direction).map(|probes| &probes.keepalive);
+    let closed_before =
+        flow.end(direction).fin_time.zip(verdict.gap).is_some_and(|(fin, (_, gap))| fin <= gap.start.time);
+    Side {
+        settings: settings(flow, direction),
+        probes: stats.map_or(0, |stats| stats.total()),
+        answered: stats.map_or(0, |stats| stats.answered),
+        unanswered: stats.map_or(0, |stats| stats.unanswered()),
+        one_byte: stats.map_or(0, |stats| stats.one_byte),
+        answered_nearby: false,
+        half_closed: closed_before,
+        half_open: verdict.half_open == Some(direction),
+    }
+}
+
+/// What the heads of turns show that the flow carries.
+fn protocol(flow: &Flow) -> Option<Protocol> {
+    let heads = flow.heads()?;
+    if let Some(hello) = heads.tls() {
+        let speaks_h2 = hello.alpn.as_ref().is_some_and(|alpn| alpn.split(',').any(|name| name == "h2"));
+        return Some(if speaks_h2 { Protocol::Http2 } else { Protocol::Tls });
+    }
+    let name = heads.request(Direction::FromInitiator)?;
+    let known = [
+        ("HTTP/2", Protocol::Http2),
+        ("PostgreSQL", Protocol::PostgreSql),
+        ("MySQL", Protocol::MySql),
+        ("Redis", Protocol::Redis),
+        ("SSH", Protocol::Ssh),
+    ];
+    let named = known.iter().find(|(start, _)| name.starts_with(start)).map(|(_, protocol)| *protocol);
+    named.or_else(|| name.contains(" /").then_some(Protocol::Http))
+}
