@@ -75,14 +75,15 @@ fn services(timelines: &[Judged], table: &Table) -> Vec<Service> {
     let all = timelines.iter().flat_map(|judged| judged.services.ranked());
     all.map(|(server, service)| {
         let (clock, bracket) = service.telling();
+        let is_timer = bracket.died > bracket.ambiguous;
         Service {
             server: server.to_string(),
             flows: service.flows,
             died: bracket.died - bracket.ambiguous,
             clock: clock.name(),
             survived_max_s: bracket.survived_max.map(Span::as_secs_f64),
-            died_min_s: bracket.died_min.map(Span::as_secs_f64),
-            died_max_s: bracket.died_max.map(Span::as_secs_f64),
+            died_min_s: bracket.died_min.filter(|_| is_timer).map(Span::as_secs_f64),
+            died_max_s: bracket.died_max.filter(|_| is_timer).map(Span::as_secs_f64),
             candidates: candidates(table, clock, bracket).into_iter().take(CANDIDATES).map(candidate).collect(),
         }
     })

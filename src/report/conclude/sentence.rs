@@ -167,7 +167,8 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
         .flat_map(|judged| judged.services.ranked())
         .filter_map(|(_, service)| service.packet.survived_max);
     parts.extend(survived.max().map(|survived| format!("the longest silence that survived is {}", duration(survived))));
-    if let (flows @ 1.., sent, answered) = gathered.kept_alive {
+    let gave_up = gathered.counts.contains_key(&VerdictId::KeepaliveExhausted);
+    if let ((flows @ 1.., sent, answered), false) = (gathered.kept_alive, gave_up) {
         let probes = plural(sent, "keepalive probe");
         parts.push(format!("{} kept alive: {probes}, {} answered", plural(flows, "flow"), count(answered)));
     }
