@@ -3,6 +3,8 @@
 //! Written from the contract, not from the program: which fields an object has at the least, and what each may hold. A
 //! further field is allowed (additive changes), but by its name it obeys the same conventions.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::path::PathBuf;
 
 use serde_json::Value;

@@ -3,6 +3,8 @@
 //! A change of wording or of judgement shows here as a difference to read. When it is meant, `UPDATE_GOLDEN=1 cargo test
 //! --test golden` writes the new words into `fixtures/golden`, and the commit shows them.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
