@@ -5,6 +5,7 @@
 
 pub mod advice;
 pub mod attribution;
+pub mod inventory;
 pub mod outcome;
 pub mod quality;
 pub mod service;
