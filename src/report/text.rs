@@ -43,9 +43,9 @@ impl TextOptions {
 }
 
 /// Candidates named for one service.
+const CANDIDATES: usize = 3;
 /// Clients and services named in the inventory.
 const HOLDERS: usize = 4;
-const CANDIDATES: usize = 3;
 
 /// Writes the report.
 ///
