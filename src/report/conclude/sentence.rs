@@ -52,7 +52,11 @@ fn story(id: VerdictId, group: &Group) -> String {
             format!("died of silence: what was sent after {gap} without a packet was never answered{how}")
         }
         VerdictId::HalfClosedTimeout => format!("died half-closed, {gap} after one side had closed{how}"),
-        _ => format!("ended in silence: the server's side closed {them} after {gap} without payload{how}"),
+        _ => {
+            let by_proxy = group.first.reasons.iter().any(|reason| matches!(reason, Reason::ProxyFin));
+            let side = if by_proxy { "client" } else { "server" };
+            format!("ended in silence: the {side}'s side closed {them} after {gap} without payload{how}")
+        }
     }
 }
 
@@ -152,33 +156,60 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
             Some("Check the filter and the interface: tcpdump -i any -s 128 -w capture.pcap tcp".to_owned());
         return Summary { sentence, next_step };
     }
-    let span = timelines.iter().map(|judged| limits(&judged.timeline.analysis).span).max().unwrap_or_default();
-    let none = match gathered.flows {
-        1 => "the only flow did not die of silence".to_owned(),
-        flows => format!("none of {} died of silence", plural(u64::from(flows), "flow")),
-    };
-    let mut parts: Vec<String> =
-        gathered.groups.iter().filter(|((id, _), _)| words::severity(*id) == "medium").map(ended).collect();
+    let mut parts: Vec<String> = of_note(gathered).filter(|((id, _), _)| !is_minor(*id)).map(ended).collect();
     if parts.is_empty() || gathered.flows > 1 {
-        parts.push(format!("{none} in {}", duration(span)));
+        parts.push(none_died(timelines, gathered));
     }
     let survived = timelines
         .iter()
         .flat_map(|judged| judged.services.ranked())
         .filter_map(|(_, service)| service.packet.survived_max);
     parts.extend(survived.max().map(|survived| format!("the longest silence that survived is {}", duration(survived))));
-    let gave_up = gathered.counts.contains_key(&VerdictId::KeepaliveExhausted);
-    if let ((flows @ 1.., sent, answered), false) = (gathered.kept_alive, gave_up) {
+    if let (flows @ 1.., sent, answered) = gathered.kept_alive {
         let probes = plural(sent, "keepalive probe");
         parts.push(format!("{} kept alive: {probes}, {} answered", plural(flows, "flow"), count(answered)));
     }
-    let inconclusive = gathered.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0);
-    let next_step = (inconclusive > 0)
+    let undecided = gathered.undecided();
+    let next_step = (undecided > 0)
         .then(|| "Capture at both ends of the path at once: tcpdump -i any -s 128 -w proof.pcap tcp".to_owned());
-    if inconclusive > 0 {
-        parts.push(format!("{} could not be decided", plural(inconclusive, "flow")));
+    if undecided > 0 && undecided < u64::from(gathered.flows) {
+        parts.push(format!("{} could not be decided", plural(undecided, "flow")));
     }
     Summary { sentence: capitalised(&format!("{}.", parts.join("; "))), next_step }
+}
+
+/// Groups of flows of which it is known how they ended.
+fn of_note(gathered: &Gathered) -> impl Iterator<Item = (&(VerdictId, Option<Socket>), &Group)> {
+    gathered.groups.iter().filter(|((id, _), _)| *id != VerdictId::Inconclusive)
+}
+
+/// Whether an end is told behind the answer to the question about silence, not before it.
+fn is_minor(id: VerdictId) -> bool {
+    words::severity(id) == "low"
+}
+
+/// That no flow died of silence, as far as the capture can tell, and what happened to some in its stead.
+fn none_died(timelines: &[Judged], gathered: &Gathered) -> String {
+    let (flows, undecided) = (u64::from(gathered.flows), gathered.undecided());
+    let which = match (flows, undecided) {
+        (1, 1) => return "whether the only flow died of silence cannot be decided by this capture".to_owned(),
+        (all, none_judged) if all == none_judged => {
+            let flows = plural(flows, "flow");
+            return format!("whether any of {flows} died of silence cannot be decided by this capture");
+        }
+        (1, _) => "the only flow did not die".to_owned(),
+        (_, 0) => format!("none of {} died", plural(flows, "flow")),
+        _ => format!("none of the {} that could be decided died", plural(flows - undecided, "flow")),
+    };
+    let span = timelines.iter().map(|judged| limits(&judged.timeline.analysis).span).max().unwrap_or_default();
+    let minor = of_note(gathered).filter(|((id, _), _)| is_minor(*id));
+    let instead: Vec<String> = minor
+        .map(|((id, _), group)| match (flows, group.flows.total()) {
+            (1, _) => format!(" but {}", words::happened(*id, 1)),
+            (_, some) => format!("; {} {}", plural(some, "flow"), words::happened(*id, some)),
+        })
+        .collect();
+    format!("{which} of silence in {}{}", duration(span), instead.concat())
 }
 
 /// A group of flows that ended badly, but not of silence.
