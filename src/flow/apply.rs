@@ -267,7 +267,8 @@ impl Flow {
         let heard = *self.heard_mut(direction.reverse());
         let flow_last = self.last.time;
         let peer_unseen = self.end(direction.reverse()).last.is_none();
-        let stamped_before = self.end(direction).timestamps.is_some();
+        // A SYN offers the option and echoes nothing yet (RFC 7323 3.2).
+        let stamped_before = self.end(direction).timestamps.is_some_and(|(_, echo)| echo != 0);
         let probes = self.probes_mut(direction).get_or_insert_default();
         if class.earlier_was_keepalive
             && let Some(earlier) = probes.relabel_latest()
