@@ -60,6 +60,7 @@ impl Flow {
         self.observe_life(direction, kind, mark);
         self.follow_gaps(direction, segment, mark, &class, kind);
         if kind == SegmentKind::Rst {
+            self.resolve_held(direction, &class, relabels);
             self.apply_reset(direction, segment, mark, &class);
         } else if kind == SegmentKind::ChallengeAck && self.end(direction).isn.is_none() && self.in_handshake() {
             // The old generation speaks (rule 20): its numbers say nothing about this one.

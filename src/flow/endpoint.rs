@@ -46,12 +46,23 @@ pub struct Counters {
     pub out_of_order: u32,
     /// Octets missing from the capture when a later segment came.
     pub missing_bytes: u64,
+    /// Octets that came below what was seen before: again, or late into a hole.
+    pub repeated_bytes: u64,
     /// Octets acknowledged by the other end that the capture never showed.
     pub unseen_bytes: u64,
     /// Frames captured more than once.
     pub duplicates: u32,
     /// Zero-window probes.
     pub zero_window_probes: u32,
+}
+
+impl Counters {
+    /// Whether the capture surely lacks octets of the direction: acknowledged but never seen, or passed over and more
+    /// than what came again or late.
+    #[must_use]
+    pub const fn lacks_octets(&self) -> bool {
+        self.unseen_bytes > 0 || self.missing_bytes > self.repeated_bytes
+    }
 }
 
 /// What identifies a sender's stack and path: collected before any RST, weighed after one.
@@ -256,6 +267,10 @@ impl Endpoint {
             self.top = unit(segment);
             return;
         };
+        if segment.seq.before(nxt) {
+            let below = nxt.since(segment.seq).unsigned_abs();
+            self.counters.repeated_bytes += u64::from(below.min(segment.payload_len));
+        }
         if segment.seq.after(nxt) {
             self.hole = Some(Hole { start: nxt, end: segment.seq, since: time });
             self.counters.missing_bytes += u64::from(segment.seq.since(nxt).unsigned_abs());
@@ -289,6 +304,15 @@ mod tests {
         assert_eq!((end.snd_nxt, end.snd_una), (Some(Seq(4)), Some(Seq(4))));
         assert_eq!(end.acknowledge(Seq(2), Timestamp::from_nanos(1)), 0, "an old acknowledgment changes nothing");
         assert_eq!(end.snd_una, Some(Seq(4)));
+    }
+
+    #[test]
+    fn octets_that_came_late_are_counted_against_the_missing_ones() {
+        let counters = Counters { missing_bytes: 100, ..Counters::default() };
+        assert!(counters.lacks_octets());
+        assert!(!Counters { repeated_bytes: 100, ..counters }.lacks_octets(), "the hole was filled");
+        assert!(Counters { unseen_bytes: 1, ..Counters::default() }.lacks_octets());
+        assert!(!Counters::default().lacks_octets());
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::report::words;
 use crate::time::{Span, Timestamp};
 use crate::timeouts::Table;
 use crate::verdict::attribution::attribute;
+use crate::verdict::inventory::Inventory;
+use crate::verdict::quality::{Limits, ceiling, limits};
 use crate::verdict::service::Services;
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::stack::looks_like;
@@ -45,11 +47,30 @@ pub struct Built<'a> {
 pub(crate) struct Judged {
     pub(crate) timeline: Timeline,
     pub(crate) services: Services,
+    /// What limits the verdicts.
+    pub(crate) limits: Limits,
+    /// Connections that hold a place without using it.
+    pub(crate) inventory: Inventory,
 }
 
 impl Judged {
+    fn new(timeline: Timeline) -> Self {
+        let mut limits = limits(&timeline.analysis);
+        for (_, info) in &timeline.files {
+            limits.enter(info);
+        }
+        let services = Services::gather(&timeline.analysis);
+        let inventory = Inventory::take(&timeline.analysis);
+        Self { timeline, services, limits, inventory }
+    }
+
+    /// The verdict on `flow`, no surer than the capture allows.
     pub(crate) fn verdict(&self, flow: &Flow) -> Verdict {
-        self.services.judge(flow, &self.timeline.analysis)
+        let verdict = self.services.judge(flow, &self.timeline.analysis);
+        match ceiling(flow, &self.limits, verdict.id).filter(|ceiling| ceiling.confidence < verdict.confidence) {
+            Some(ceiling) => verdict.limited(ceiling),
+            None => verdict,
+        }
     }
 
     /// The earliest record of the timeline.
@@ -63,8 +84,7 @@ impl Judged {
 pub fn build(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &Table) -> Built<'_> {
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
-    let judge = |timeline: Timeline| Judged { services: Services::gather(&timeline.analysis), timeline };
-    let timelines: Vec<_> = timelines.into_iter().map(judge).collect();
+    let timelines: Vec<_> = timelines.into_iter().map(Judged::new).collect();
     let report = conclude::report(&timelines, &numbers, table, several_files);
     Built { report, timelines, numbers, table, several_files }
 }

@@ -14,12 +14,15 @@ use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
 use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
+use crate::verdict::inventory::{Held, Idle, Ranking};
 use crate::verdict::service::Bracket;
 
 use gather::{Gathered, Group};
 
 pub(crate) use quality::file_quality;
 
+/// Clients and services named in the inventory at most.
+const HOLDERS: usize = 8;
 /// Candidates named per service at most.
 const CANDIDATES: usize = 5;
 
@@ -32,6 +35,7 @@ pub(crate) fn report(timelines: &[Judged], numbers: &FlowNumbers, table: &Table,
     let summary = sentence::summary(timelines, &gathered, &services, table);
     Report {
         captures,
+        inventory: inventory(timelines),
         services,
         findings,
         summary,
@@ -75,14 +79,15 @@ fn services(timelines: &[Judged], table: &Table) -> Vec<Service> {
     let all = timelines.iter().flat_map(|judged| judged.services.ranked());
     all.map(|(server, service)| {
         let (clock, bracket) = service.telling();
+        let is_timer = bracket.died > bracket.ambiguous;
         Service {
             server: server.to_string(),
             flows: service.flows,
             died: bracket.died - bracket.ambiguous,
             clock: clock.name(),
             survived_max_s: bracket.survived_max.map(Span::as_secs_f64),
-            died_min_s: bracket.died_min.map(Span::as_secs_f64),
-            died_max_s: bracket.died_max.map(Span::as_secs_f64),
+            died_min_s: bracket.died_min.filter(|_| is_timer).map(Span::as_secs_f64),
+            died_max_s: bracket.died_max.filter(|_| is_timer).map(Span::as_secs_f64),
             candidates: candidates(table, clock, bracket).into_iter().take(CANDIDATES).map(candidate).collect(),
         }
     })
@@ -132,15 +137,57 @@ fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
     let mut captures: Vec<(usize, model::Capture)> = Vec::new();
     for (number, judged) in (0u32..).zip(timelines) {
         let blank = FileAccount::default();
+        let analysis = &judged.timeline.analysis;
+        // What the flows show belongs to the timeline: it is said once, at its first file.
+        let mut of_timeline = quality::timeline_quality(analysis, &judged.limits);
+        if timelines.len() > 1 {
+            of_timeline.push(quality::several_points(timelines.len() as u64));
+        }
         for (index, info) in &judged.timeline.files {
-            let account = judged.timeline.analysis.accounts.get(*index).unwrap_or(&blank);
+            let account = analysis.accounts.get(*index).unwrap_or(&blank);
             let mut capture = build::capture(info, account, number, several_files);
-            capture.quality.extend(quality::timeline_quality(&judged.timeline.analysis));
+            capture.quality.append(&mut of_timeline);
             captures.push((*index, capture));
         }
     }
     captures.sort_by_key(|(index, _)| *index);
     captures.into_iter().map(|(_, capture)| capture).collect()
+}
+
+/// Clients and services that hold the most without using it.
+fn inventory(timelines: &[Judged]) -> Option<model::Inventory> {
+    // Several capture points see the same connections: the one with the most speaks for all.
+    let taken = timelines.iter().map(|judged| &judged.inventory);
+    let inventory =
+        taken.max_by_key(|inventory| inventory.all.connections()).filter(|one| one.all.connections() > 0)?;
+    Some(model::Inventory {
+        empty: held(&inventory.all.empty),
+        silent: held(&inventory.all.silent),
+        clients: ranked(inventory.clients(HOLDERS)),
+        services: ranked(inventory.services(HOLDERS)),
+    })
+}
+
+fn held(held: &Held) -> model::Held {
+    model::Held {
+        connections: held.connections,
+        standing: held.standing,
+        held_s: held.total_s(),
+        longest_s: held.longest.as_secs_f64(),
+    }
+}
+
+fn ranked<K: std::fmt::Display>(ranking: Ranking<K>) -> model::Holders {
+    let holder = |(who, idle): &(K, Idle)| model::Holder {
+        who: who.to_string(),
+        empty: held(&idle.empty),
+        silent: held(&idle.silent),
+    };
+    model::Holders {
+        top: ranking.top.iter().map(holder).collect(),
+        others: ranking.others,
+        others_connections: ranking.others_connections + ranking.uncounted,
+    }
 }
 
 /// What was passed over in one file.

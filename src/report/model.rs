@@ -16,6 +16,8 @@ pub struct Report {
     pub captures: Vec<Capture>,
     /// Servers with what their flows say of a timer on the path, those with deaths first.
     pub services: Vec<Service>,
+    /// Connections that hold a place without using it; `None` where there are none.
+    pub inventory: Option<Inventory>,
     /// Conclusions, the most severe first.
     pub findings: Vec<Finding>,
     /// The report in one paragraph.
@@ -382,6 +384,54 @@ pub struct Candidate {
     pub fit: String,
     /// For and against.
     pub reasons: Vec<String>,
+}
+
+/// Connections that hold a place without using it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inventory {
+    /// Handshake and no payload.
+    pub empty: Held,
+    /// Silent for most of their life.
+    pub silent: Held,
+    /// By client.
+    pub clients: Holders,
+    /// By service.
+    pub services: Holders,
+}
+
+/// Connections that hold a place for one reason.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Held {
+    /// How many.
+    pub connections: u64,
+    /// Those still there when the capture ended.
+    pub standing: u64,
+    /// How long they lasted, all together.
+    pub held_s: f64,
+    /// How long the longest lasted.
+    pub longest_s: f64,
+}
+
+/// Those who hold the most.
+#[derive(Clone, Debug, Serialize)]
+pub struct Holders {
+    /// The first of them.
+    pub top: Vec<Holder>,
+    /// How many more there are.
+    pub others: u64,
+    /// Connections of those.
+    pub others_connections: u64,
+}
+
+/// A client or service with idle connections.
+#[derive(Clone, Debug, Serialize)]
+pub struct Holder {
+    /// Client address, or `addr:port` of a service.
+    pub who: String,
+    /// Its empty connections.
+    pub empty: Held,
+    /// Its silent ones.
+    pub silent: Held,
 }
 
 /// One conclusion.

@@ -109,6 +109,7 @@ fn course_reason(reason: &Reason) -> String {
         Reason::OneAge(died, age) => {
             format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
         }
+        Reason::Limited(limit) => format!("the capture allows no surer statement ({})", limit.name()),
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),
@@ -152,7 +153,7 @@ pub fn happened(id: VerdictId, flows: u64) -> String {
             format!("died of silence: a box on the path had forgotten {them} and reset the next packet")
         }
         VerdictId::IdleDrop => "died of silence: what was sent after it was never answered".to_owned(),
-        VerdictId::IdleClose => format!("ended in silence: the other side closed {them} at a timer of its own"),
+        VerdictId::IdleClose => format!("ended in silence: one side closed {them}, most likely at a timer of its own"),
         VerdictId::HalfClosedTimeout => "died half-closed, in the silence after one side's FIN".to_owned(),
         VerdictId::KeepaliveExhausted => "ended when an end gave up".to_owned(),
         VerdictId::RetransmissionExhausted => "ended with data unanswered, without an idle gap before".to_owned(),

@@ -10,7 +10,7 @@ use crate::time::Span;
 use crate::verdict::advice::{Protocol, Side};
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::settings;
-use crate::verdict::{Confidence, Verdict, VerdictId};
+use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
 
 /// Findings about single services at most; what is beyond shares one finding per verdict.
 const GROUPS: usize = 100;
@@ -116,7 +116,9 @@ impl Group {
     fn add(&mut self, number: u32, flow: &Flow, verdict: &Verdict) {
         // Asked before the silence: what was only sent into it found the connection dead and waits for nobody's timer.
         let asked = flow.turn.filter(|turn| turn.direction == Direction::FromInitiator);
-        let in_flight = asked.zip(verdict.gap).is_some_and(|(turn, (_, gap))| turn.start.time <= gap.start.time);
+        let asked_before = asked.zip(verdict.gap).is_some_and(|(turn, (_, gap))| turn.start.time <= gap.start.time);
+        // A 504 is the answer to a request that waited (RFC 9110 15.6.5).
+        let in_flight = asked_before || verdict.reasons.contains(&Reason::HttpStatus(504));
         self.flows.push(number);
         self.in_flight += u64::from(in_flight);
         if in_flight && self.request.is_none() {

@@ -52,7 +52,11 @@ fn story(id: VerdictId, group: &Group) -> String {
             format!("died of silence: what was sent after {gap} without a packet was never answered{how}")
         }
         VerdictId::HalfClosedTimeout => format!("died half-closed, {gap} after one side had closed{how}"),
-        _ => format!("ended in silence: the server's side closed {them} after {gap} without payload{how}"),
+        _ => {
+            let by_proxy = group.first.reasons.contains(&Reason::ProxyFin);
+            let closer = if by_proxy { "the client's side, a proxy by its PROXY header," } else { "the server's side" };
+            format!("ended in silence: {closer} closed {them} after {gap} without payload{how}")
+        }
     }
 }
 
@@ -74,6 +78,8 @@ fn evidence(group: &Group) -> String {
                 | Reason::Spontaneous(_)
                 | Reason::AlsoFits(_)
                 | Reason::ServerFin
+                | Reason::ProxyFin
+                | Reason::DataAfterFin
                 | Reason::ReceiverLives
                 | Reason::OneResetSeen(_)
         ) && !words::speaks_for_endpoint(reason)
@@ -157,8 +163,10 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
         1 => "the only flow did not die of silence".to_owned(),
         flows => format!("none of {} died of silence", plural(u64::from(flows), "flow")),
     };
-    let mut parts: Vec<String> =
-        gathered.groups.iter().filter(|((id, _), _)| words::severity(*id) == "medium").map(ended).collect();
+    let told = |((id, _), _): &(&(VerdictId, Option<Socket>), &Group)| {
+        words::severity(*id) != "low" || matches!(id, VerdictId::EndpointAbort | VerdictId::EndpointNoSocket)
+    };
+    let mut parts: Vec<String> = gathered.groups.iter().filter(told).map(ended).collect();
     if parts.is_empty() || gathered.flows > 1 {
         parts.push(format!("{none} in {}", duration(span)));
     }
@@ -167,7 +175,8 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
         .flat_map(|judged| judged.services.ranked())
         .filter_map(|(_, service)| service.packet.survived_max);
     parts.extend(survived.max().map(|survived| format!("the longest silence that survived is {}", duration(survived))));
-    if let (flows @ 1.., sent, answered) = gathered.kept_alive {
+    let gave_up = gathered.counts.contains_key(&VerdictId::KeepaliveExhausted);
+    if let ((flows @ 1.., sent, answered), false) = (gathered.kept_alive, gave_up) {
         let probes = plural(sent, "keepalive probe");
         parts.push(format!("{} kept alive: {probes}, {} answered", plural(flows, "flow"), count(answered)));
     }
@@ -184,7 +193,14 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
 fn ended(((id, server), group): (&(VerdictId, Option<Socket>), &Group)) -> String {
     let total = group.flows.total();
     let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
-    format!("{}{to} {}{}", plural(total, "flow"), words::happened(*id, total), evidence(group))
+    let how = match id {
+        VerdictId::EndpointAbort | VerdictId::EndpointNoSocket => String::new(),
+        VerdictId::AgeLimit => {
+            group.first.reasons.first().map(|reason| format!(" ({})", words::reason(reason))).unwrap_or_default()
+        }
+        _ => evidence(group),
+    };
+    format!("{}{to} {}{how}", plural(total, "flow"), words::happened(*id, total))
 }
 
 fn capitalised(text: &str) -> String {

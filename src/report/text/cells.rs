@@ -75,7 +75,10 @@ fn silence(flow: &Flow) -> Vec<String> {
     let mut lines = vec![units::duration(Span::from_secs_f64(secs))];
     if let Some(gap) = gap {
         lines.push(if gap.clock == "payload" { "no payload" } else { "no packets" }.to_owned());
-        lines.push(gap.outcome.to_owned());
+        // How a silence came out says something of the flow only where it is what the flow is judged by.
+        if flow.verdict.gap_s.is_some() && flow.verdict.id != "endpoint-abort" {
+            lines.push(gap.outcome.to_owned());
+        }
     }
     lines
 }
