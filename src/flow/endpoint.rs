@@ -3,6 +3,7 @@
 //! The names are those of RFC 9293 3.3.1, but every value is an estimate from outside: `None` means that the capture
 //! has not shown it, and no number stands for "unset" (a sequence number may well be 0 after a wrap).
 
+use crate::flow::bounded::HopLimits;
 use crate::flow::mark::Mark;
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
@@ -69,6 +70,8 @@ impl Counters {
 pub struct Baseline {
     /// Hop limits seen, with how often, most recent replaced last; 0 in the second place means unused.
     pub hop_limits: [(u8, u16); 4],
+    /// Hop limits of segments with payload, probes not counted: these come from the far end.
+    pub data_hop_limits: HopLimits,
     /// IP identification of the last segment.
     pub last_ip_id: Option<u16>,
     /// Segments whose identification was 0.

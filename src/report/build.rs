@@ -10,13 +10,15 @@ use crate::report::model::{self, Both, Flows, Frame, Report};
 use crate::report::numbers::FlowNumbers;
 use crate::report::units::rfc3339;
 use crate::report::words;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::timeouts::Table;
 use crate::verdict::attribution::attribute;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::quality::{Limits, ceiling, limits};
 use crate::verdict::service::Services;
-use crate::verdict::settings::{Estimate, settings};
+use crate::verdict::settings::nearby::answered_nearby;
+use crate::verdict::settings::stack::looks_like;
+use crate::verdict::settings::{Estimate, idle_before_capture, settings};
 use crate::verdict::{Verdict, VerdictId};
 use crate::wire::{IcmpKind, Tunnel};
 
@@ -70,6 +72,11 @@ impl Judged {
             None => verdict,
         }
     }
+
+    /// The earliest record of the timeline.
+    fn began(&self) -> Option<Timestamp> {
+        self.timeline.files.iter().filter_map(|(_, info)| info.first_time).min()
+    }
 }
 
 /// Builds the report of a run over `timelines`, whose flows have these `numbers`, with known timeouts from `table`.
@@ -88,7 +95,8 @@ impl Flows for Built<'_> {
         let judged = self.timelines.get(timeline)?;
         let flow = judged.timeline.analysis.flows.get(index as usize)?;
         let verdict = judged.verdict(flow);
-        Some(FlowBuilder { flow, verdict: &verdict, table: self.table, several_files: self.several_files }.build(id))
+        let (began, several_files) = (judged.began(), self.several_files);
+        Some(FlowBuilder { flow, verdict: &verdict, began, table: self.table, several_files }.build(id))
     }
 }
 
@@ -100,6 +108,7 @@ pub(crate) const fn frame(id: FrameId, several_files: bool) -> Frame {
 struct FlowBuilder<'a> {
     flow: &'a Flow,
     verdict: &'a Verdict,
+    began: Option<Timestamp>,
     table: &'a Table,
     several_files: bool,
 }
@@ -164,8 +173,10 @@ impl FlowBuilder<'_> {
     }
 
     fn keepalive(&self, direction: Direction) -> model::Keepalive {
+        let began = self.began.and_then(|began| idle_before_capture(self.flow, direction, began));
+        let idle_before_capture_s = began.map(Span::as_secs_f64);
         let Some(probes) = self.flow.probes(direction) else {
-            return model::Keepalive::default();
+            return model::Keepalive { idle_before_capture_s, ..model::Keepalive::default() };
         };
         let stats = &probes.keepalive;
         let settings = settings(self.flow, direction);
@@ -191,6 +202,12 @@ impl FlowBuilder<'_> {
             interval_s: likely(settings.interval),
             interval_range_s: range(settings.interval),
             count: settings.count,
+            looks_like: looks_like(self.flow, direction, self.table).into_iter().map(|row| row.id.clone()).collect(),
+            answered_nearby: answered_nearby(self.flow, direction).map(|nearby| model::AnsweredNearby {
+                confidence: nearby.confidence.name(),
+                reasons: nearby.signs.iter().map(words::answer_sign).collect(),
+            }),
+            idle_before_capture_s,
         }
     }
 

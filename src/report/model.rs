@@ -239,6 +239,21 @@ pub struct Keepalive {
     pub interval_range_s: Option<[f64; 2]>,
     /// Probes before giving up; null unless the sender gave up.
     pub count: Option<u32>,
+    /// Ids of stacks and software whose probes look like these, stacks first.
+    pub looks_like: Vec<String>,
+    /// Why the answers seem to come from something nearer than the other end; null where nothing says so.
+    pub answered_nearby: Option<AnsweredNearby>,
+    /// For how long this side had sent nothing but probes when the capture began; null where timestamps do not tell.
+    pub idle_before_capture_s: Option<f64>,
+}
+
+/// That probes are answered by something nearer than the other end.
+#[derive(Clone, Debug, Serialize)]
+pub struct AnsweredNearby {
+    /// `certain`, `likely` or `possible`.
+    pub confidence: &'static str,
+    /// The evidence, in words.
+    pub reasons: Vec<String>,
 }
 
 /// The longest silence of one side.

@@ -3,6 +3,7 @@
 use crate::flow::gaps::Clock;
 use crate::report::units::{duration, plural, seconds};
 use crate::timeouts::Expiry;
+use crate::verdict::settings::nearby::Sign;
 use crate::verdict::{Reason, VerdictId};
 
 /// One piece of evidence as a clause.
@@ -112,6 +113,19 @@ fn course_reason(reason: &Reason) -> String {
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),
+    }
+}
+
+/// A sign that probes are answered by something nearer than the other end, as a clause.
+#[must_use]
+pub fn answer_sign(sign: &Sign) -> String {
+    match sign {
+        Sign::HopLimit(answer, data) => format!("the answers have TTL {answer}, data of that end has {data}"),
+        Sign::Delay(answer, data) => format!(
+            "every answer came within {}, and nothing else of that end in under {}",
+            seconds(*answer),
+            seconds(*data)
+        ),
     }
 }
 

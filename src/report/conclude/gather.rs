@@ -8,8 +8,9 @@ use crate::report::build::{self, Judged};
 use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
 use crate::verdict::advice::{Protocol, Side};
+use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::settings;
-use crate::verdict::{Reason, Verdict, VerdictId};
+use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
 
 /// Findings about single services at most; what is beyond shares one finding per verdict.
 const GROUPS: usize = 100;
@@ -153,7 +154,7 @@ fn side(flow: &Flow, direction: Direction, verdict: &Verdict) -> Side {
         answered: stats.map_or(0, |stats| stats.answered),
         unanswered: stats.map_or(0, |stats| stats.unanswered()),
         one_byte: stats.map_or(0, |stats| stats.one_byte),
-        answered_nearby: false,
+        answered_nearby: answered_nearby(flow, direction).is_some_and(|nearby| nearby.confidence >= Confidence::Likely),
         half_closed: closed_before,
         half_open: verdict.half_open == Some(direction),
     }
