@@ -263,7 +263,7 @@ fn explain_clock(candidate: &mut Candidate<'_>, seen: &Observation) {
     match (seen.clock, entry.refresh) {
         (Clock::Packet, Refresh::Refreshed) => reasons.push("its timer counts packets, and there were none".to_owned()),
         (Clock::Payload, Refresh::NotRefreshed) => {
-            reasons.push("its timer counts payload alone, and keepalives did not prevent the death".to_owned());
+            reasons.push("its timer counts payload alone, and there was none".to_owned());
         }
         (_, Refresh::Unknown) => against.push("whether keepalives restart its timer is not known".to_owned()),
         _ => {}
