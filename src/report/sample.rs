@@ -21,6 +21,7 @@ pub(crate) fn empty() -> (Report, Table) {
         services: Vec::new(),
         findings: Vec::new(),
         summary: Summary { sentence: "The capture holds no packets.".to_owned(), next_step: None },
+        assumption: None,
         flows_total: 0,
         matter: Vec::new(),
         verdicts: Vec::new(),
@@ -52,6 +53,7 @@ pub(crate) fn incident() -> (Report, Table) {
                 .to_owned(),
             next_step: Some("Capture on the client too: sudo tcpdump -s 128 -w client.pcap 'tcp port 80'".to_owned()),
         },
+        assumption: None,
         flows_total: 3,
         matter: vec![0],
         verdicts: vec![("idle-reset".to_owned(), 1), ("graceful".to_owned(), 2)],
@@ -182,6 +184,7 @@ fn finding() -> Finding {
         title: "A box on the path resets silent flows after 90 s".to_owned(),
         detail: "Flow 0 was silent for 90.0 s, then both ends got a RST that neither had sent.".to_owned(),
         flows: vec![0],
+        assumption: None,
         flows_total: 1,
         frames: vec![Frame::Only(12), Frame::Only(13)],
         advice: vec![Advice {
