@@ -1,52 +1,85 @@
 //! `--assume` and `--stack` on recordings: what was recorded is in the NOTE.md of each, what must be said follows from it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where it cannot go on")]
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use idlegap::script::{Script, to_pcap};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 fn recording(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures").join(name);
     let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    files
-        .into_iter()
-        .find(|path| path.extension().is_some_and(|end| end.to_string_lossy().starts_with("pcap")))
-        .unwrap()
+    let is_capture = |path: &PathBuf| path.extension().is_some_and(|end| end.to_string_lossy().starts_with("pcap"));
+    files.into_iter().find(is_capture).unwrap()
 }
 
-fn run(name: &str, arguments: &[&str]) -> Output {
+/// A temporary file with this content.
+fn file(content: &[u8]) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(content).unwrap();
+    file
+}
+
+/// A packet script as a capture.
+fn script(name: &str) -> NamedTempFile {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/scripts").join(name);
+    file(&to_pcap(&Script::parse(&std::fs::read_to_string(path).unwrap()).unwrap()))
+}
+
+/// A row `our-box` of a user's own.
+fn row(idle: u32, keys: &str) -> NamedTempFile {
+    let row =
+        format!("[[timeout]]\nid = 'our-box'\nproduct = 'Our box'\nkind = 'balancer'\nidle_seconds = {idle}\n{keys}\n");
+    file(row.as_bytes())
+}
+
+fn run(capture: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_idlegap"));
-    command.args(arguments).arg(recording(name)).stdin(Stdio::null()).env_clear().env("LC_ALL", "C.UTF-8");
+    command.args(arguments).arg(capture).stdin(Stdio::null()).env_clear().env("LC_ALL", "C.UTF-8");
     command.output().unwrap()
 }
 
-fn report(name: &str, arguments: &[&str]) -> Value {
-    let output = run(name, &[&["--format", "json"], arguments].concat());
+fn report(capture: &Path, arguments: &[&str]) -> Value {
+    let output = run(capture, &[&["--format", "json"], arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn text(name: &str, arguments: &[&str]) -> String {
-    String::from_utf8(run(name, arguments).stdout).unwrap()
+    String::from_utf8(run(&recording(name), arguments).stdout).unwrap()
 }
 
-/// The verdict on an assumption, and its reasons in one string.
-fn assumed(name: &str, id: &str) -> (String, String) {
-    let assumption = report(name, &["--assume", id])["assumption"].take();
-    assert_eq!(assumption["id"], id);
+/// The verdict on the assumption that the arguments make, and its reasons in one string.
+fn assumed(capture: &Path, arguments: &[&str]) -> (String, String) {
+    let assumption = report(capture, arguments)["assumption"].take();
     let reasons: Vec<_> = assumption["reasons"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     (assumption["verdict"].as_str().unwrap().to_owned(), reasons.join("\n"))
 }
 
 #[track_caller]
-fn expect(name: &str, id: &str, verdict: &str, words: &[&str]) {
-    let (said, reasons) = assumed(name, id);
-    assert_eq!(said, verdict, "{name}, {id}: {reasons}");
+fn expect_in(capture: &Path, arguments: &[&str], verdict: &str, words: &[&str]) {
+    let (said, reasons) = assumed(capture, arguments);
+    assert_eq!(said, verdict, "{arguments:?}: {reasons}");
     for word in words {
-        assert!(reasons.contains(word), "{name}, {id}: no {word:?} in {reasons}");
+        assert!(reasons.contains(word), "{arguments:?}: no {word:?} in {reasons}");
     }
+}
+
+/// What is said of row `id` of the table.
+#[track_caller]
+fn expect(name: &str, id: &str, verdict: &str, words: &[&str]) {
+    expect_in(&recording(name), &["--assume", id], verdict, words);
+}
+
+/// What is said of a row of the user's own.
+#[track_caller]
+fn expect_own(capture: &Path, idle: u32, keys: &str, verdict: &str, words: &[&str]) {
+    let row = row(idle, keys);
+    expect_in(capture, &["--timeouts", row.path().to_str().unwrap(), "--assume", "our-box"], verdict, words);
 }
 
 const LVS: &str = "lvs-fullnat-90s-client";
@@ -59,7 +92,7 @@ fn the_director_of_the_incident_holds() {
         "alibaba-lvs-fullnat-established",
         "holds",
         &[
-            "2 flows died after 90.0 s (flow 3, frames 25 and 32)",
+            "2 flows died after 90.0 s (such as flow 3, frames 25 and 32)",
             "by a RST to both ends, as it kills",
             "85.0 s survived (flow 2",
         ],
@@ -111,10 +144,7 @@ fn what_no_silence_can_show_is_untested() {
 
 #[test]
 fn the_users_own_rows_can_be_assumed() {
-    let own = tempfile::NamedTempFile::new().unwrap();
-    let row = "[[timeout]]\nid = 'our-box'\nproduct = 'Our box'\nlayer = 'l4'\nkind = 'balancer'\nidle_seconds = 6\n\
-               resets_on_keepalive = true\non_expiry = ['rst-on-next-packet', 'silent-drop']\n";
-    std::io::Write::write_all(&mut own.as_file(), row.as_bytes()).unwrap();
+    let own = row(6, "layer = 'l4'\nresets_on_keepalive = true\non_expiry = ['rst-on-next-packet', 'silent-drop']");
     let own = own.path().to_str().unwrap();
     // The recording: a box that forgets after 6 s; 3 s survive, 8 s or more die.
     let text = text("silent-drop-client", &["--timeouts", own, "--assume", "Our-Box"]);
@@ -127,29 +157,69 @@ fn the_users_own_rows_can_be_assumed() {
     assert!(text.find("Assumed:") < text.find("What happened"), "{text}");
 }
 
+// Probes every 60 s, all answered; the server closes 270 s after the last payload, 28 s after the last packet.
+#[test]
+fn answered_keepalives_tell_the_clocks_apart() {
+    let capture = script("answered-keepalives-then-close.pkt");
+    let payload = "layer = 'l7'\nresets_on_keepalive = false\non_expiry = ['fin']";
+    let packets = "layer = 'l7'\nresets_on_keepalive = true\non_expiry = ['fin']";
+    expect_own(capture.path(), 270, payload, "holds", &["270 s (4m30s)", "by a FIN, as it kills"]);
+    expect_own(capture.path(), 240, payload, "contradicted", &["later than the 242 s"]);
+    expect_own(capture.path(), 270, packets, "contradicted", &["28.5 s", "less than its timer"]);
+    // 45 s and 12.5 % of it are less than 60.5 s.
+    let forgets = "layer = 'l4'\nresets_on_keepalive = true\non_expiry = ['silent-drop']";
+    expect_own(capture.path(), 45, forgets, "contradicted", &["60.5 s without packets survived"]);
+    expect_own(capture.path(), 61, forgets, "untested", &["60.5 s", "not counted"]);
+}
+
+// A RST to both ends out of 300 s of silence.
+#[test]
+fn a_kill_in_sight_is_the_timer() {
+    let capture = script("idle-reset-both-300.pkt");
+    let at_once = "layer = 'l4'\nresets_on_keepalive = true\non_expiry = ['rst-both']";
+    expect_own(capture.path(), 300, at_once, "holds", &["300 s (5m)"]);
+    // 12.5 % late it would still have killed after 225 s.
+    expect_own(capture.path(), 200, at_once, "contradicted", &["later than the 225 s"]);
+    let on_next = "layer = 'l4'\nresets_on_keepalive = true\non_expiry = ['rst-on-next-packet']";
+    expect_own(capture.path(), 200, on_next, "contradicted", &["by a RST to both ends, which is not how it kills"]);
+}
+
+// The connection of the script lives for 270.04 s.
+#[test]
+fn limits_of_age_are_held_against_ages() {
+    let capture = script("answered-keepalives-then-close.pkt");
+    let age = "layer = 'l7'\nresets_on_keepalive = false\non_expiry = ['fin']\ncounts = 'lifetime'";
+    expect_own(capture.path(), 200, age, "contradicted", &["a connection lived for 270 s (4m30s)"]);
+    expect_own(capture.path(), 300, age, "untested", &["270 s (4m30s) at most"]);
+    // Five connections died at the age of 8 s.
+    let forgets = "layer = 'l4'\nresets_on_keepalive = true\non_expiry = ['rst-both']\ncounts = 'lifetime'";
+    expect_own(&recording("age-limit"), 8, forgets, "holds", &["5 flows died after 8.00 s"]);
+    expect_own(&recording("age-limit"), 20, forgets, "contradicted", &["less than its timer"]);
+}
+
 #[test]
 fn an_unknown_id_is_an_error_that_guesses_what_was_meant() {
-    let output = run(LVS, &["--assume", "aws-nlb"]);
+    let output = run(&recording(LVS), &["--assume", "aws-nlb"]);
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
     assert!(
         message.contains("\"aws-nlb\"") && message.contains("Did you mean") && message.contains("aws-nlb-tcp"),
         "{message}"
     );
-    let nothing_alike = String::from_utf8(run(LVS, &["--assume", "zzz"]).stderr).unwrap();
+    let nothing_alike = String::from_utf8(run(&recording(LVS), &["--assume", "zzz"]).stderr).unwrap();
     assert!(!nothing_alike.contains("Did you mean") && nothing_alike.contains("idlegap timeouts"), "{nothing_alike}");
 }
 
 #[test]
 fn without_an_assumption_nothing_is_said_of_one() {
-    assert!(report(LVS, &[]).get("assumption").is_none());
+    assert!(report(&recording(LVS), &[]).get("assumption").is_none());
     assert!(!text(LVS, &[]).contains("Assumed"));
 }
 
 #[test]
 fn advice_for_one_stack_stands_beside_the_general_one() {
     let stacks = |arguments: &[&str]| -> Vec<String> {
-        let report = report(LVS, arguments);
+        let report = report(&recording(LVS), arguments);
         let advice = report["findings"][0]["advice"].as_array().unwrap().clone();
         advice.iter().map(|advice| advice["stack"].as_str().unwrap().to_owned()).collect()
     };
@@ -158,7 +228,7 @@ fn advice_for_one_stack_stands_beside_the_general_one() {
     let text = text(LVS, &["--stack", "postgresql"]);
     assert!(text.contains("tcp_keepalives_idle") && !text.contains("so_keepalive="), "{text}");
 
-    let output = run(LVS, &["--stack", "cobol"]);
+    let output = run(&recording(LVS), &["--stack", "cobol"]);
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
     for stack in idlegap::verdict::advice::Stack::ALL {

@@ -184,7 +184,6 @@ fn finding() -> Finding {
         title: "A box on the path resets silent flows after 90 s".to_owned(),
         detail: "Flow 0 was silent for 90.0 s, then both ends got a RST that neither had sent.".to_owned(),
         flows: vec![0],
-        assumption: None,
         flows_total: 1,
         frames: vec![Frame::Only(12), Frame::Only(13)],
         advice: vec![Advice {

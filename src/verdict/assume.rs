@@ -218,16 +218,17 @@ fn life(flow: u32, of: &Flow, verdict: &Verdict) -> Option<Sighting> {
 }
 
 /// The longest silence on the clock of the timer that the flow survived. That a FIN ended well shows nothing about a timer
-/// of payload, and what an end answered when its time was up was no survival.
+/// of payload, and what the box may have ended itself was no survival.
 fn survived(entry: &Entry, flow: &Flow, verdict: &Verdict, half_closed: bool) -> Option<Gap> {
     let clock = if entry.refresh == Refresh::NotRefreshed { Clock::Payload } else { Clock::Packet };
-    let fatal = verdict.gap.filter(|_| verdict.id.is_idle_death()).map(|(_, gap)| gap.start.frame);
+    let may_be_its_own = verdict.id.is_idle_death() && !entry.kills_otherwise(manner(verdict.id));
+    let fatal = verdict.gap.and_then(|(_, gap)| gap.ended_by).filter(|_| may_be_its_own);
     let by_fin = |gap: &Gap| gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Fin);
     let mut kept = gaps(flow, clock)?.kept();
     kept.retain(|gap| {
         gap.outcome == Outcome::Survived
             && gap.half_closed == half_closed
-            && Some(gap.start.frame) != fatal
+            && fatal.is_none_or(|fatal| gap.ended_by.is_none_or(|ender| ender.mark != fatal.mark))
             && !(clock == Clock::Payload && by_fin(gap))
     });
     kept.into_iter().max_by_key(|gap| gap.length)

@@ -89,7 +89,7 @@ impl Words<'_> {
     fn service(&self, server: Socket, trial: &Trial, reasons: &mut Vec<String>) {
         let mut say = |text: Option<String>| reasons.extend(text.map(|text| format!("{server}: {text}.")));
         say(self.outlived(&trial.outlived));
-        say(self.died(&trial.early, "less than its timer, so it did not kill them"));
+        say(self.died(&trial.early, "less than its timer, so that was not its doing"));
         say(self.died(&trial.restarted, "though packets went on, each of which restarts its timer"));
         let latest = self.entry.idle.span().plus(lateness(self.entry.idle.span(), self.entry.layer));
         say(self
@@ -119,7 +119,9 @@ impl Words<'_> {
 
     fn died(&self, tally: &Tally, how: &str) -> Option<String> {
         let first = tally.least?;
-        Some(format!("{} died after {} ({}), {how}", plural(tally.count, "flow"), lengths(tally), self.place(&first)))
+        let such_as = if tally.count > 1 { "such as " } else { "" };
+        let (flows, place) = (plural(tally.count, "flow"), self.place(&first));
+        Some(format!("{flows} died after {} ({such_as}{place}), {how}", lengths(tally)))
     }
 
     fn otherwise(&self, tally: &Tally, how: &str) -> Option<String> {
@@ -132,9 +134,9 @@ impl Words<'_> {
         let first = trial.fitting.least?;
         let manner = first.manner.filter(|manner| self.entry.on_expiry.contains(manner));
         let as_it_kills =
-            manner.map(|manner| format!(" by {}, as it kills", words::manner(manner))).unwrap_or_default();
+            manner.map(|manner| format!("by {}, as it kills, ", words::manner(manner))).unwrap_or_default();
         let timer = duration(self.entry.idle.span());
-        let died = self.died(&trial.fitting, &format!("when its timer of {timer} had expired{as_it_kills}"))?;
+        let died = self.died(&trial.fitting, &format!("{as_it_kills}when its timer of {timer} had expired"))?;
         let survived = match trial.survived.most {
             Some(most) => {
                 format!("; {} survived ({}), which its timer allows", duration(most.length), self.place(&most))
