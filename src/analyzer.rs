@@ -3,8 +3,12 @@
 //! The clock is the capture: the greatest record time seen is what silence is measured against at the end, so a file
 //! and a live run over the same packets see the same thing.
 
+mod traffic;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+
+pub use traffic::{Pace, Traffic};
 
 use crate::capture::Record;
 use crate::flow::classify::{Class, classify};
@@ -74,6 +78,10 @@ pub struct FileAccount {
     pub duplicates: u64,
     /// Segments whose captured part ends before their payload does.
     pub cut_payloads: u64,
+    /// The segments by what they carry.
+    pub traffic: Traffic,
+    /// The distances between the records.
+    pub pace: Pace,
     /// Frames passed over, by layer and kind of reason.
     pub skips: BTreeMap<(Layer, &'static str), SkipCount>,
 }
@@ -152,7 +160,10 @@ impl Analyzer {
         self.clock = self.clock.max(record.time);
         self.start = Some(self.start.map_or(record.time, |start| start.min(record.time)));
         let mark = Mark { time: record.time, frame: FrameId::new(self.file, record.frame) };
-        self.account(|account| account.records += 1);
+        self.account(|account| {
+            account.records += 1;
+            account.pace.add(record.time);
+        });
         match wire::decode(record.link, record.data, record.original_len) {
             Decoded::Segment(segment) => Seen::Segment(self.push_segment(segment, mark, record.interface)),
             Decoded::Fragment(fragment) => {
@@ -218,6 +229,7 @@ impl Analyzer {
             account.tcp_segments += 1;
             account.duplicates += u64::from(is_copy);
             account.cut_payloads += u64::from(cut);
+            account.traffic.add(&segment);
         });
         let mut class = Class::default();
         if let Some(flow) = self.table.flow_mut(index) {

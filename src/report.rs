@@ -6,6 +6,7 @@ pub mod escape;
 pub mod json;
 pub mod model;
 pub mod numbers;
+pub mod proof;
 #[cfg(test)]
 mod sample;
 pub mod text;

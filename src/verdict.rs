@@ -6,6 +6,7 @@
 pub mod advice;
 pub mod assume;
 pub mod attribution;
+pub mod inventory;
 pub mod outcome;
 pub mod quality;
 pub mod service;
@@ -14,6 +15,7 @@ pub mod settings;
 use crate::flow::gaps::{Clock, Gap};
 use crate::flow::{Direction, FrameId};
 use crate::time::Span;
+use crate::verdict::quality::{Ceiling, Limit};
 
 /// What became of a flow: the closed list of `docs/FINDINGS.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -245,6 +247,8 @@ pub enum Reason {
     EndsTooSoon,
     /// The capture's clock ran backwards within the flow.
     ClockSteps,
+    /// The capture allows no surer statement.
+    Limited(Limit),
     /// RST after both ends had closed.
     AfterClose,
 }
@@ -286,6 +290,13 @@ impl Verdict {
             self.frames.extend(gap.ended_by.map(|ender| ender.mark.frame));
             self.gap = Some((clock, *gap));
         }
+        self
+    }
+
+    /// No surer than `ceiling`.
+    pub(crate) fn limited(mut self, ceiling: Ceiling) -> Self {
+        self.confidence = self.confidence.min(ceiling.confidence);
+        self.reasons.push(Reason::Limited(ceiling.limit));
         self
     }
 

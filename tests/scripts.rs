@@ -124,6 +124,67 @@ fn the_examples_of_the_documentation_are_scripts() {
     }
 }
 
+/// The rules that the comment of a script names: the numbers behind "rule" or "rules", listed with commas and "and".
+fn cited_rules(comment: &str) -> BTreeSet<u32> {
+    let mut rules = BTreeSet::new();
+    let mut in_list = false;
+    for word in comment.split_whitespace() {
+        let bare = word.trim_start_matches('(');
+        let digits: String = bare.chars().take_while(char::is_ascii_digit).collect();
+        match digits.parse() {
+            Ok(rule) if in_list => {
+                rules.insert(rule);
+                in_list = !bare.ends_with([')', ';', ':', '.']);
+            }
+            _ => in_list = ["rule", "rules"].contains(&bare.to_lowercase().as_str()) || (in_list && bare == "and"),
+        }
+    }
+    rules
+}
+
+/// The rows of the table in the documentation that says which script holds which rule: rule and scripts.
+fn holders() -> Vec<(String, Vec<String>)> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/PACKET-SCRIPTS.md");
+    let text = std::fs::read_to_string(path).expect("the documentation is there");
+    let (_, section) = text.split_once("## Which script holds which rule").expect("the section is there");
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let scripts = cells[2].split(", ").map(|name| name.trim_matches('`').to_owned()).collect();
+        (cells[0].to_owned(), scripts)
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn every_rule_is_held_by_scripts_that_cite_it() {
+    let rows = holders();
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/scripts");
+    for (rule, scripts) in &rows {
+        for script in scripts {
+            let path = folder.join(format!("{script}.pkt"));
+            let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("rule {rule}: {script}: {error}"));
+            let lines = text.lines().filter_map(|line| line.strip_prefix('#'));
+            let comment: String = lines.collect::<Vec<_>>().join(" ");
+            let cites = match rule.parse() {
+                Ok(number) => cited_rules(&comment).contains(&number),
+                Err(_) => comment.contains("urther points") || comment.contains("ection"),
+            };
+            assert!(cites, "{script} does not cite {rule}");
+        }
+    }
+    let numbers: BTreeSet<u32> = rows.iter().filter_map(|(rule, _)| rule.parse().ok()).collect();
+    assert_eq!(numbers, (0..=20).collect(), "every rule has its row");
+}
+
+#[test]
+fn citations_are_found() {
+    let rules = |comment| cited_rules(comment).into_iter().collect::<Vec<_>>();
+    assert_eq!(rules("a probe (rules 4 and 10; RFC 9293 3.8.4), no 7 (rule 12)"), [4, 10, 12]);
+    assert_eq!(rules("Rule 0 asks for 2 ms; the look-alike of rule 5"), [0, 5]);
+    assert_eq!(rules("rule 17: two of 5"), [17]);
+}
+
 /// What tshark shows of a frame, in the order of [`FIELDS`].
 type Row = Vec<String>;
 

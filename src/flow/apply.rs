@@ -6,6 +6,7 @@ use crate::flow::classify::{Class, HeldFate};
 use crate::flow::gaps::{Clock, Ender, Gap, Gaps, Outcome};
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::{FrameId, Mark};
+use crate::flow::probes::dating::Stamped;
 use crate::flow::probes::{Answer, Held, Pending, Probes};
 use crate::flow::resets::{self, Acceptability};
 use crate::flow::turns::{Budget, Piece};
@@ -59,6 +60,7 @@ impl Flow {
         self.observe_life(direction, kind, mark);
         self.follow_gaps(direction, segment, mark, &class, kind);
         if kind == SegmentKind::Rst {
+            self.resolve_held(direction, &class, relabels);
             self.apply_reset(direction, segment, mark, &class);
         } else if kind == SegmentKind::ChallengeAck && self.end(direction).isn.is_none() && self.in_handshake() {
             // The old generation speaks (rule 20): its numbers say nothing about this one.
@@ -231,10 +233,13 @@ impl Flow {
 
     fn apply_answer(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, class: &Class) {
         let peer = direction.reverse();
-        if class.answer != Answer::None
-            && let Some(probes) = self.probes_mut(peer)
-        {
-            probes.answered(class.answer, Some(mark));
+        if class.answer != Answer::None {
+            let prober = self.end(peer);
+            // The timestamps of the probe, if it is what the prober sent last.
+            let stamp = prober.last.zip(prober.timestamps);
+            if let Some(probes) = self.probes_mut(peer) {
+                note_answer(probes, segment, mark, class.answer, stamp);
+            }
         }
         if let Some(ack) = segment.acknowledged() {
             let end = self.end_mut(peer);
@@ -263,6 +268,8 @@ impl Flow {
         let heard = *self.heard_mut(direction.reverse());
         let flow_last = self.last.time;
         let peer_unseen = self.end(direction.reverse()).last.is_none();
+        // A SYN offers the option and echoes nothing yet (RFC 7323 3.2).
+        let stamped_before = self.end(direction).timestamps.is_some_and(|(_, echo)| echo != 0);
         let probes = self.probes_mut(direction).get_or_insert_default();
         if class.earlier_was_keepalive
             && let Some(earlier) = probes.relabel_latest()
@@ -296,6 +303,10 @@ impl Flow {
             echo,
         };
         probes.sent(probe, heard);
+        if kind == SegmentKind::KeepaliveProbe && stamped_before && echo.is_none() {
+            let count = &mut probes.keepalive.without_timestamps;
+            *count = count.saturating_add(1);
+        }
         if kind == SegmentKind::ZeroWindowProbe {
             let count = &mut self.end_mut(direction).counters.zero_window_probes;
             *count = count.saturating_add(1);
@@ -454,6 +465,7 @@ impl Flow {
         if kind != SegmentKind::Rst {
             end.baseline.record(segment);
             note_acks(end, segment, mark, kind);
+            self.note_for_probes(direction, segment, mark, kind);
         }
         if segment.flags.has(Flags::SYN) && self.end(direction.reverse()).isn.is_some() && last.time < mark.time {
             let repeated = self.end(direction).snd_una.is_some() && !segment.flags.has(Flags::ACK);
@@ -471,6 +483,25 @@ impl Flow {
         }
         if let Some(tunnel) = segment.tunnel {
             self.extras_mut().tunnel.get_or_insert(tunnel);
+        }
+    }
+
+    /// What the probes of either end are compared with: the hop limits of data, the clocks behind the timestamps.
+    fn note_for_probes(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
+        let is_data = segment.payload_len > 0 && !kind.is_probe();
+        if is_data {
+            self.end_mut(direction).baseline.data_hop_limits.add(segment.hop_limit);
+        }
+        for owner in Direction::BOTH {
+            let Some(probes) = self.probes_mut(owner) else {
+                continue;
+            };
+            if is_data && owner != direction {
+                probes.keepalive.answers.compare_data(segment.hop_limit);
+            }
+            if let Some((value, _)) = segment.options.timestamps {
+                probes.dating.observe(owner == direction, value, mark.time);
+            }
         }
     }
 
@@ -600,6 +631,31 @@ fn settle(
         }
     }
     true
+}
+
+/// Keeps what an answer shows of its sender, and with `stamp` (when the prober sent last, and with which timestamps) of the
+/// time before the capture.
+fn note_answer(
+    probes: &mut Probes,
+    segment: &Segment<'_>,
+    mark: Mark,
+    which: Answer,
+    stamp: Option<(Mark, (u32, u32))>,
+) {
+    let Some(probe) = probes.answered(which, Some(mark)) else {
+        return;
+    };
+    if segment.is_empty() {
+        probes.keepalive.answers.add(mark.time.since(probe.mark.time), segment.hop_limit);
+    }
+    if let Some((last, (value, echo))) = stamp
+        && let Some((answer_value, answer_echo)) = segment.options.timestamps
+        && last == probe.mark
+        && probe.echo.is_some()
+    {
+        let answer = Stamped { value: answer_value, echo: answer_echo, time: mark.time };
+        probes.dating.exchanged(Stamped { value, echo, time: probe.mark.time }, answer);
+    }
 }
 
 /// Rule 3: keeps the spacing of zero-window probes, the wait before the first one included.

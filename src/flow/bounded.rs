@@ -85,9 +85,46 @@ impl SpanRange {
     }
 }
 
+/// Hop limits (TTL) seen: up to four different ones, the last place taking turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HopLimits([Option<u8>; 4]);
+
+impl HopLimits {
+    /// Takes `hop_limit` in.
+    pub fn add(&mut self, hop_limit: u8) {
+        let Self(slots) = self;
+        let free = slots.iter().position(|slot| slot.is_none_or(|seen| seen == hop_limit));
+        let place = free.unwrap_or(slots.len() - 1);
+        if let Some(slot) = slots.get_mut(place) {
+            *slot = Some(hop_limit);
+        }
+    }
+
+    /// The different values, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = u8> + Clone + '_ {
+        self.0.iter().copied().flatten()
+    }
+
+    /// Whether `hop_limit` was taken in.
+    #[must_use]
+    pub fn contains(&self, hop_limit: u8) -> bool {
+        self.iter().any(|seen| seen == hop_limit)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hop_limits_are_kept_once_each() {
+        let mut seen = HopLimits::default();
+        [64, 0, 64, 63].into_iter().for_each(|hop_limit| seen.add(hop_limit));
+        assert_eq!(seen.iter().collect::<Vec<_>>(), [64, 0, 63]);
+        assert!(seen.contains(0) && !seen.contains(62));
+        [1, 2, 3].into_iter().for_each(|hop_limit| seen.add(hop_limit));
+        assert_eq!(seen.iter().collect::<Vec<_>>(), [64, 0, 63, 3]);
+    }
 
     #[test]
     fn keeps_both_ends_of_a_long_list() {

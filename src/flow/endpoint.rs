@@ -3,6 +3,7 @@
 //! The names are those of RFC 9293 3.3.1, but every value is an estimate from outside: `None` means that the capture
 //! has not shown it, and no number stands for "unset" (a sequence number may well be 0 after a wrap).
 
+use crate::flow::bounded::HopLimits;
 use crate::flow::mark::Mark;
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
@@ -45,6 +46,8 @@ pub struct Counters {
     pub out_of_order: u32,
     /// Octets missing from the capture when a later segment came.
     pub missing_bytes: u64,
+    /// Octets that came below what was seen before: again, or late into a hole.
+    pub repeated_bytes: u64,
     /// Octets acknowledged by the other end that the capture never showed.
     pub unseen_bytes: u64,
     /// Frames captured more than once.
@@ -53,11 +56,22 @@ pub struct Counters {
     pub zero_window_probes: u32,
 }
 
+impl Counters {
+    /// Whether the capture surely lacks octets of the direction: acknowledged but never seen, or passed over and more
+    /// than what came again or late.
+    #[must_use]
+    pub const fn lacks_octets(&self) -> bool {
+        self.unseen_bytes > 0 || self.missing_bytes > self.repeated_bytes
+    }
+}
+
 /// What identifies a sender's stack and path: collected before any RST, weighed after one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
     /// Hop limits seen, with how often, most recent replaced last; 0 in the second place means unused.
     pub hop_limits: [(u8, u16); 4],
+    /// Hop limits of segments with payload, probes not counted: these come from the far end.
+    pub data_hop_limits: HopLimits,
     /// IP identification of the last segment.
     pub last_ip_id: Option<u16>,
     /// Segments whose identification was 0.
@@ -253,6 +267,10 @@ impl Endpoint {
             self.top = unit(segment);
             return;
         };
+        if segment.seq.before(nxt) {
+            let below = nxt.since(segment.seq).unsigned_abs();
+            self.counters.repeated_bytes += u64::from(below.min(segment.payload_len));
+        }
         if segment.seq.after(nxt) {
             self.hole = Some(Hole { start: nxt, end: segment.seq, since: time });
             self.counters.missing_bytes += u64::from(segment.seq.since(nxt).unsigned_abs());
@@ -286,6 +304,15 @@ mod tests {
         assert_eq!((end.snd_nxt, end.snd_una), (Some(Seq(4)), Some(Seq(4))));
         assert_eq!(end.acknowledge(Seq(2), Timestamp::from_nanos(1)), 0, "an old acknowledgment changes nothing");
         assert_eq!(end.snd_una, Some(Seq(4)));
+    }
+
+    #[test]
+    fn octets_that_came_late_are_counted_against_the_missing_ones() {
+        let counters = Counters { missing_bytes: 100, ..Counters::default() };
+        assert!(counters.lacks_octets());
+        assert!(!Counters { repeated_bytes: 100, ..counters }.lacks_octets(), "the hole was filled");
+        assert!(Counters { unseen_bytes: 1, ..Counters::default() }.lacks_octets());
+        assert!(!Counters::default().lacks_octets());
     }
 
     #[test]

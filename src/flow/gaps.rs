@@ -105,6 +105,7 @@ pub struct Gaps {
     fatal: Vec<Gap>,
     undecided: Option<Undecided>,
     total: u64,
+    silent: Span,
     survived: Option<Gap>,
 }
 
@@ -113,6 +114,12 @@ impl Gaps {
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total
+    }
+
+    /// All gaps together, whether kept or not.
+    #[must_use]
+    pub const fn silent(&self) -> Span {
+        self.silent
     }
 
     /// The longest eight and every fatal one, in order of time.
@@ -185,6 +192,7 @@ impl Gaps {
     /// Files a decided gap.
     pub(crate) fn keep(&mut self, gap: Gap) {
         self.total += 1;
+        self.silent = self.silent.plus(gap.length);
         if gap.outcome == Outcome::Survived && self.survived.is_none_or(|best| best.length < gap.length) {
             self.survived = Some(gap);
         }
@@ -227,6 +235,7 @@ mod tests {
         let lengths: Vec<_> = gaps.kept().iter().map(|gap| gap.length.as_secs_f64() as i64).collect();
         assert_eq!(lengths, [46, 47, 48, 49, 46, 47, 48, 49, 3]);
         assert_eq!(gaps.total(), 101);
+        assert_eq!(gaps.silent(), Span::from_secs(2 * 1_225 + 3), "0 to 49 twice, and 3");
         assert_eq!(gaps.died().unwrap().length, Span::from_secs(3));
         assert_eq!(gaps.longest_survived().unwrap().start.time.as_nanos(), 49_000_000_000_000);
     }

@@ -1,8 +1,11 @@
 //! Probes of one direction: which are open, which were answered, and in what rhythm they came.
 
-use crate::flow::bounded::{FirstLast, SpanRange};
+pub mod dating;
+
+use crate::flow::bounded::{FirstLast, HopLimits, SpanRange};
 use crate::flow::kind::SegmentKind;
 use crate::flow::mark::{FrameId, Mark};
+use crate::flow::probes::dating::Dating;
 use crate::seq::Seq;
 use crate::time::Span;
 
@@ -104,6 +107,32 @@ pub struct Probes {
     pub backing_off: bool,
     /// Keepalive probes in numbers.
     pub keepalive: KeepaliveStats,
+    /// How long both ends had been silent before the capture began.
+    pub dating: Dating,
+}
+
+/// The pure ACKs that answered the probes: whoever sent them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Their hop limits.
+    pub hop_limits: HopLimits,
+    /// From a probe to its answer.
+    pub delay: SpanRange,
+    /// Whether data of the end that they claim to come from followed with another hop limit than theirs.
+    pub unlike_later_data: bool,
+}
+
+impl Answers {
+    /// Takes in an answer to a probe.
+    pub(crate) fn add(&mut self, delay: Span, hop_limit: u8) {
+        self.hop_limits.add(hop_limit);
+        self.delay.add(delay);
+    }
+
+    /// Takes note of data from the end that the answers claim to come from.
+    pub(crate) fn compare_data(&mut self, hop_limit: u8) {
+        self.unlike_later_data |= self.delay.count() > 0 && !self.hop_limits.contains(hop_limit);
+    }
 }
 
 /// The rhythm of keepalive probes, from which the sender's settings follow (semantics: Linux sender).
@@ -131,6 +160,16 @@ pub struct KeepaliveStats {
     pub run: u32,
     /// Unanswered probes in a row: the most.
     pub longest_run: u32,
+    /// Probes without the timestamps option, though their sender had used it before.
+    pub without_timestamps: u32,
+    /// The answers.
+    pub answers: Answers,
+    /// The last time from an unanswered probe to the next one, within a run.
+    last_spacing: Option<Span>,
+    /// Such times that were at least half as long again as the one before.
+    grown: u32,
+    /// Such times that were not.
+    level: u32,
 }
 
 impl KeepaliveStats {
@@ -144,6 +183,21 @@ impl KeepaliveStats {
     #[must_use]
     pub const fn unanswered(&self) -> u32 {
         self.total().saturating_sub(self.answered).saturating_sub(self.reset)
+    }
+
+    /// Whether unanswered probes came further and further apart, as a retransmission timer has it.
+    #[must_use]
+    pub const fn backs_off(&self) -> bool {
+        self.grown >= 2 && self.level == 0
+    }
+
+    fn add_silence(&mut self, spacing: Span) {
+        self.after_silence.add(spacing);
+        match self.last_spacing.replace(spacing) {
+            Some(before) if spacing.times(2) >= before.times(3) => self.grown = self.grown.saturating_add(1),
+            Some(_) => self.level = self.level.saturating_add(1),
+            None => {}
+        }
     }
 }
 
@@ -163,21 +217,22 @@ impl Probes {
         self.latest = Some(probe);
     }
 
-    /// Marks `which` probe as answered by an ACK or payload at `answer`.
-    pub(crate) fn answered(&mut self, which: Answer, answer: Option<Mark>) {
+    /// Marks `which` probe as answered by an ACK or payload at `answer`; returns a keepalive that nothing had answered yet.
+    pub(crate) fn answered(&mut self, which: Answer, answer: Option<Mark>) -> Option<Pending> {
         let slot = match which {
             Answer::Previous => self.previous.as_mut(),
             Answer::Latest | Answer::Held => self.latest.as_mut(),
             Answer::None => None,
         };
-        if let Some(probe) = slot.filter(|probe| !probe.answered) {
-            probe.answered = true;
-            probe.answer = answer;
-            if probe.kind == SegmentKind::KeepaliveProbe {
-                self.keepalive.answered = self.keepalive.answered.saturating_add(1);
-                self.keepalive.run = 0;
-            }
+        let probe = slot.filter(|probe| !probe.answered)?;
+        probe.answered = true;
+        probe.answer = answer;
+        if probe.kind != SegmentKind::KeepaliveProbe {
+            return None;
         }
+        self.keepalive.answered = self.keepalive.answered.saturating_add(1);
+        self.keepalive.run = 0;
+        Some(*probe)
     }
 
     /// Marks the last probe as answered by a RST (rule 12).
@@ -221,10 +276,11 @@ impl Probes {
             }
             // Answered out of sight.
             (Some(probe), _) if probe.answered => stats.after_answer.add(mark.time.since(probe.mark.time)),
-            (Some(probe), _) => stats.after_silence.add(mark.time.since(probe.mark.time)),
+            (Some(probe), _) => return stats.add_silence(mark.time.since(probe.mark.time)),
             (None, Some(heard)) => stats.first_delay.add(mark.time.since(heard.time)),
             (None, None) => {}
         }
+        stats.last_spacing = None;
     }
 }
 

@@ -10,12 +10,16 @@ use crate::report::model::{self, Both, Flows, Frame, Report};
 use crate::report::numbers::FlowNumbers;
 use crate::report::units::rfc3339;
 use crate::report::words;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::timeouts::{Entry, Table};
 use crate::verdict::advice::Stack;
 use crate::verdict::attribution::attribute;
+use crate::verdict::inventory::Inventory;
+use crate::verdict::quality::{Limits, ceiling, limits};
 use crate::verdict::service::Services;
-use crate::verdict::settings::{Estimate, settings};
+use crate::verdict::settings::nearby::answered_nearby;
+use crate::verdict::settings::stack::looks_like;
+use crate::verdict::settings::{Estimate, idle_before_capture, settings};
 use crate::verdict::{Verdict, VerdictId};
 use crate::wire::{IcmpKind, Tunnel};
 
@@ -53,11 +57,35 @@ pub struct Built<'a> {
 pub(crate) struct Judged {
     pub(crate) timeline: Timeline,
     pub(crate) services: Services,
+    /// What limits the verdicts.
+    pub(crate) limits: Limits,
+    /// Connections that hold a place without using it.
+    pub(crate) inventory: Inventory,
 }
 
 impl Judged {
+    fn new(timeline: Timeline) -> Self {
+        let mut limits = limits(&timeline.analysis);
+        for (_, info) in &timeline.files {
+            limits.enter(info);
+        }
+        let services = Services::gather(&timeline.analysis);
+        let inventory = Inventory::take(&timeline.analysis);
+        Self { timeline, services, limits, inventory }
+    }
+
+    /// The verdict on `flow`, no surer than the capture allows.
     pub(crate) fn verdict(&self, flow: &Flow) -> Verdict {
-        self.services.judge(flow, &self.timeline.analysis)
+        let verdict = self.services.judge(flow, &self.timeline.analysis);
+        match ceiling(flow, &self.limits, verdict.id).filter(|ceiling| ceiling.confidence < verdict.confidence) {
+            Some(ceiling) => verdict.limited(ceiling),
+            None => verdict,
+        }
+    }
+
+    /// The earliest record of the timeline.
+    fn began(&self) -> Option<Timestamp> {
+        self.timeline.files.iter().filter_map(|(_, info)| info.first_time).min()
     }
 }
 
@@ -66,8 +94,7 @@ impl Judged {
 pub fn build<'a>(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &'a Table, asked: Asked<'_>) -> Built<'a> {
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
-    let judge = |timeline: Timeline| Judged { services: Services::gather(&timeline.analysis), timeline };
-    let timelines: Vec<_> = timelines.into_iter().map(judge).collect();
+    let timelines: Vec<_> = timelines.into_iter().map(Judged::new).collect();
     let report = conclude::report(&timelines, &numbers, table, several_files, asked);
     Built { report, timelines, numbers, table, several_files }
 }
@@ -78,7 +105,8 @@ impl Flows for Built<'_> {
         let judged = self.timelines.get(timeline)?;
         let flow = judged.timeline.analysis.flows.get(index as usize)?;
         let verdict = judged.verdict(flow);
-        Some(FlowBuilder { flow, verdict: &verdict, table: self.table, several_files: self.several_files }.build(id))
+        let (began, several_files) = (judged.began(), self.several_files);
+        Some(FlowBuilder { flow, verdict: &verdict, began, table: self.table, several_files }.build(id))
     }
 }
 
@@ -90,6 +118,7 @@ pub(crate) const fn frame(id: FrameId, several_files: bool) -> Frame {
 struct FlowBuilder<'a> {
     flow: &'a Flow,
     verdict: &'a Verdict,
+    began: Option<Timestamp>,
     table: &'a Table,
     several_files: bool,
 }
@@ -154,8 +183,10 @@ impl FlowBuilder<'_> {
     }
 
     fn keepalive(&self, direction: Direction) -> model::Keepalive {
+        let began = self.began.and_then(|began| idle_before_capture(self.flow, direction, began));
+        let idle_before_capture_s = began.map(Span::as_secs_f64);
         let Some(probes) = self.flow.probes(direction) else {
-            return model::Keepalive::default();
+            return model::Keepalive { idle_before_capture_s, ..model::Keepalive::default() };
         };
         let stats = &probes.keepalive;
         let settings = settings(self.flow, direction);
@@ -181,6 +212,12 @@ impl FlowBuilder<'_> {
             interval_s: likely(settings.interval),
             interval_range_s: range(settings.interval),
             count: settings.count,
+            looks_like: looks_like(self.flow, direction, self.table).into_iter().map(|row| row.id.clone()).collect(),
+            answered_nearby: answered_nearby(self.flow, direction).map(|nearby| model::AnsweredNearby {
+                confidence: nearby.confidence.name(),
+                reasons: nearby.signs.iter().map(words::answer_sign).collect(),
+            }),
+            idle_before_capture_s,
         }
     }
 
@@ -284,12 +321,14 @@ impl FlowBuilder<'_> {
 pub(crate) fn request(flow: &Flow) -> Option<String> {
     flow.end(Direction::FromResponder).last?;
     let heads = flow.heads()?;
-    if let Some(name) = heads.request(Direction::FromInitiator) {
-        let host = heads.host(Direction::FromInitiator).map(|host| format!(" (host {host})")).unwrap_or_default();
-        return Some(format!("{name}{host}"));
+    let server_name = heads.tls().and_then(|hello| hello.server_name.as_ref());
+    match (heads.request(Direction::FromInitiator), heads.host(Direction::FromInitiator), server_name) {
+        (Some(name), Some(host), _) => Some(format!("{name} (host {host})")),
+        (Some(name), None, Some(server_name)) => Some(format!("{name} to {server_name}")),
+        (Some(name), None, None) => Some(name.to_owned()),
+        (None, _, Some(server_name)) => Some(format!("something encrypted, to {server_name}")),
+        (None, _, None) => None,
     }
-    let server_name = heads.tls()?.server_name.as_ref()?;
-    Some(format!("something encrypted, to {server_name}"))
 }
 
 fn tunnel(tunnel: Tunnel) -> String {

@@ -15,12 +15,15 @@ use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
 use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
+use crate::verdict::inventory::{Held, Idle, Ranking};
 use crate::verdict::service::Bracket;
 
 use gather::{Gathered, Group};
 
 pub(crate) use quality::file_quality;
 
+/// Clients and services named in the inventory at most.
+const HOLDERS: usize = 8;
 /// Candidates named per service at most.
 const CANDIDATES: usize = 5;
 
@@ -39,6 +42,7 @@ pub(crate) fn report(
     let summary = sentence::summary(timelines, &gathered, &services, table);
     Report {
         captures,
+        inventory: inventory(timelines),
         services,
         findings,
         summary,
@@ -68,7 +72,9 @@ pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, most: usize) -> Vec<
     let state = if gap.half_closed { State::HalfClosed } else { State::Established };
     let seen = Observation { state, lower: None, upper: gap.length, clock: table_clock(clock), manner };
     let fits = table.candidates(&seen).into_iter();
-    let fits = fits.filter(|candidate| candidate.fit == timeouts::Fit::Exact && !candidate.kills_otherwise);
+    let fits = fits.filter(|candidate| {
+        candidate.fit == timeouts::Fit::Exact && !candidate.kills_otherwise && plays(candidate.entry, manner)
+    });
     fits.take(most).map(|candidate| candidate.entry.id.clone()).collect()
 }
 
@@ -117,12 +123,22 @@ pub(crate) fn known_in(
 ) -> Vec<timeouts::Candidate<'_>> {
     let lower = survived.filter(|survived| *survived < died);
     let mut found = table.within(lower, died, table_clock(clock), manner);
-    found.retain(|candidate| candidate.fit != timeouts::Fit::Range);
+    found.retain(|candidate| candidate.fit != timeouts::Fit::Range && plays(candidate.entry, manner));
     // What kills otherwise is named only where nothing kills in this manner.
     if found.iter().any(|candidate| !candidate.kills_otherwise) {
         found.retain(|candidate| !candidate.kills_otherwise);
     }
     found
+}
+
+/// Whether a box or program of that sort can have killed so: what forgets or resets stands on the path and passes packets
+/// on, and what closes for the server's side is no client.
+fn plays(entry: &timeouts::Entry, manner: Option<Expiry>) -> bool {
+    match manner {
+        Some(Expiry::RstBoth | Expiry::RstOnNextPacket | Expiry::SilentDrop) => entry.layer == timeouts::Layer::L4,
+        Some(Expiry::Fin | Expiry::Http408 | Expiry::Http504) => entry.kind != timeouts::Kind::Client,
+        _ => true,
+    }
 }
 
 fn candidate(found: timeouts::Candidate<'_>) -> Candidate {
@@ -141,15 +157,57 @@ fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
     let mut captures: Vec<(usize, model::Capture)> = Vec::new();
     for (number, judged) in (0u32..).zip(timelines) {
         let blank = FileAccount::default();
+        let analysis = &judged.timeline.analysis;
+        // What the flows show belongs to the timeline: it is said once, at its first file.
+        let mut of_timeline = quality::timeline_quality(analysis, &judged.limits);
+        if timelines.len() > 1 {
+            of_timeline.push(quality::several_points(timelines.len() as u64));
+        }
         for (index, info) in &judged.timeline.files {
-            let account = judged.timeline.analysis.accounts.get(*index).unwrap_or(&blank);
+            let account = analysis.accounts.get(*index).unwrap_or(&blank);
             let mut capture = build::capture(info, account, number, several_files);
-            capture.quality.extend(quality::timeline_quality(&judged.timeline.analysis));
+            capture.quality.append(&mut of_timeline);
             captures.push((*index, capture));
         }
     }
     captures.sort_by_key(|(index, _)| *index);
     captures.into_iter().map(|(_, capture)| capture).collect()
+}
+
+/// Clients and services that hold the most without using it.
+fn inventory(timelines: &[Judged]) -> Option<model::Inventory> {
+    // Several capture points see the same connections: the one with the most speaks for all.
+    let taken = timelines.iter().map(|judged| &judged.inventory);
+    let inventory =
+        taken.max_by_key(|inventory| inventory.all.connections()).filter(|one| one.all.connections() > 0)?;
+    Some(model::Inventory {
+        empty: held(&inventory.all.empty),
+        silent: held(&inventory.all.silent),
+        clients: ranked(inventory.clients(HOLDERS)),
+        services: ranked(inventory.services(HOLDERS)),
+    })
+}
+
+fn held(held: &Held) -> model::Held {
+    model::Held {
+        connections: held.connections,
+        standing: held.standing,
+        held_s: held.total_s(),
+        longest_s: held.longest.as_secs_f64(),
+    }
+}
+
+fn ranked<K: std::fmt::Display>(ranking: Ranking<K>) -> model::Holders {
+    let holder = |(who, idle): &(K, Idle)| model::Holder {
+        who: who.to_string(),
+        empty: held(&idle.empty),
+        silent: held(&idle.silent),
+    };
+    model::Holders {
+        top: ranking.top.iter().map(holder).collect(),
+        others: ranking.others,
+        others_connections: ranking.others_connections + ranking.uncounted,
+    }
 }
 
 /// What was passed over in one file.

@@ -35,6 +35,7 @@ pub fn render(report: &Report, flows: &impl Flows, options: &JsonOptions, out: &
     member(out, "flows_total", &report.flows_total)?;
     member(out, "verdicts", &Counts(&report.verdicts))?;
     list(out, "services", report.services.iter())?;
+    member(out, "inventory", &report.inventory)?;
     key(out, "findings")?;
     elements(out, report.findings.iter())?;
     out.write_all(b"\n}\n")
@@ -120,6 +121,7 @@ mod tests {
                 "flows_total",
                 "verdicts",
                 "services",
+                "inventory",
                 "findings"
             ]
         );

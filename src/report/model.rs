@@ -16,6 +16,8 @@ pub struct Report {
     pub captures: Vec<Capture>,
     /// Servers with what their flows say of a timer on the path, those with deaths first.
     pub services: Vec<Service>,
+    /// Connections that hold a place without using it; `None` where there are none.
+    pub inventory: Option<Inventory>,
     /// Conclusions, the most severe first.
     pub findings: Vec<Finding>,
     /// The report in one paragraph.
@@ -256,6 +258,21 @@ pub struct Keepalive {
     pub interval_range_s: Option<[f64; 2]>,
     /// Probes before giving up; null unless the sender gave up.
     pub count: Option<u32>,
+    /// Ids of stacks and software whose probes look like these, stacks first.
+    pub looks_like: Vec<String>,
+    /// Why the answers seem to come from something nearer than the other end; null where nothing says so.
+    pub answered_nearby: Option<AnsweredNearby>,
+    /// For how long this side had sent nothing but probes when the capture began; null where timestamps do not tell.
+    pub idle_before_capture_s: Option<f64>,
+}
+
+/// That probes are answered by something nearer than the other end.
+#[derive(Clone, Debug, Serialize)]
+pub struct AnsweredNearby {
+    /// `certain`, `likely` or `possible`.
+    pub confidence: &'static str,
+    /// The evidence, in words.
+    pub reasons: Vec<String>,
 }
 
 /// The longest silence of one side.
@@ -386,6 +403,54 @@ pub struct Candidate {
     pub fit: String,
     /// For and against.
     pub reasons: Vec<String>,
+}
+
+/// Connections that hold a place without using it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inventory {
+    /// Handshake and no payload.
+    pub empty: Held,
+    /// Silent for most of their life.
+    pub silent: Held,
+    /// By client.
+    pub clients: Holders,
+    /// By service.
+    pub services: Holders,
+}
+
+/// Connections that hold a place for one reason.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Held {
+    /// How many.
+    pub connections: u64,
+    /// Those still there when the capture ended.
+    pub standing: u64,
+    /// How long they lasted, all together.
+    pub held_s: f64,
+    /// How long the longest lasted.
+    pub longest_s: f64,
+}
+
+/// Those who hold the most.
+#[derive(Clone, Debug, Serialize)]
+pub struct Holders {
+    /// The first of them.
+    pub top: Vec<Holder>,
+    /// How many more there are.
+    pub others: u64,
+    /// Connections of those.
+    pub others_connections: u64,
+}
+
+/// A client or service with idle connections.
+#[derive(Clone, Debug, Serialize)]
+pub struct Holder {
+    /// Client address, or `addr:port` of a service.
+    pub who: String,
+    /// Its empty connections.
+    pub empty: Held,
+    /// Its silent ones.
+    pub silent: Held,
 }
 
 /// One conclusion.

@@ -19,6 +19,7 @@ pub(crate) fn empty() -> (Report, Table) {
     let report = Report {
         captures: vec![capture("empty.pcap", 0)],
         services: Vec::new(),
+        inventory: None,
         findings: Vec::new(),
         summary: Summary { sentence: "The capture holds no packets.".to_owned(), next_step: None },
         assumption: None,
@@ -47,6 +48,7 @@ pub(crate) fn incident() -> (Report, Table) {
     let report = Report {
         captures: vec![capture],
         services: vec![service()],
+        inventory: None,
         findings: vec![finding()],
         summary: Summary {
             sentence: "1 of 3 flows to 10.0.0.9:80 died after 90.0 s of silence: a box on the path reset both ends."

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use self::page::Page;
 use super::Listed;
 use super::escape::escaped;
-use super::model::{Candidate, Finding, Flows, Report, Service};
+use super::model::{Candidate, Finding, Flows, Holder, Report, Service};
 use super::units::{self, TimeFormat};
 use crate::time::Span;
 
@@ -44,6 +44,8 @@ impl TextOptions {
 
 /// Candidates named for one service.
 const CANDIDATES: usize = 3;
+/// Clients and services named in the inventory.
+const HOLDERS: usize = 4;
 
 /// Writes the report.
 ///
@@ -56,9 +58,10 @@ pub fn render(report: &Report, flows: &impl Flows, options: &TextOptions, out: &
     if let Some(next_step) = &report.summary.next_step {
         page.paragraph("Next: ", &escaped(next_step))?;
     }
-    findings(report, &mut page)?;
+    findings(report, options, &mut page)?;
     flows::render(report, flows, options, &mut page)?;
     services(report, options, &mut page)?;
+    inventory(report, &mut page)?;
     captures::render(report, options, &mut page)
 }
 
@@ -77,19 +80,19 @@ fn assumption(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()
     assumption.reasons.iter().try_for_each(|reason| page.paragraph("  - ", &escaped(reason)))
 }
 
-fn findings(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+fn findings(report: &Report, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     if report.findings.is_empty() {
         return Ok(());
     }
     let is_advised = report.findings.iter().any(|finding| !finding.advice.is_empty());
     page.heading(if is_advised { "What happened, and what to change" } else { "What happened" })?;
     let mut given = Vec::new();
-    for finding in &report.findings {
+    for finding in report.findings.iter().take(options.most()) {
         page.paragraph(&format!("[{}] ", finding.severity), &escaped(&finding.title))?;
         page.paragraph("  ", &escaped(&finding.detail))?;
         advice(finding, &mut given, page)?;
     }
-    Ok(())
+    page.more(report.findings.len().saturating_sub(options.most()), "finding")
 }
 
 /// The advice of one finding, without what another one has said already.
@@ -127,6 +130,35 @@ fn services(report: &Report, options: &TextOptions, page: &mut Page<'_, impl Wri
         candidates(&service.candidates, page)?;
     }
     page.more(telling.len().saturating_sub(options.most()), "service")
+}
+
+/// Connections that hold a place without using it, and who holds the most.
+fn inventory(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+    let Some(inventory) = &report.inventory else { return Ok(()) };
+    page.heading("Idle inventory")?;
+    for (what, held) in
+        [("handshake and no payload", &inventory.empty), ("silent for most of their life", &inventory.silent)]
+    {
+        if held.connections > 0 {
+            let longest = units::duration(Span::from_secs_f64(held.longest_s));
+            let text = format!(
+                "{}: {what}, {} still there at the end, the longest for {longest}",
+                units::plural(held.connections, "connection"),
+                units::count(held.standing)
+            );
+            page.paragraph("", &text)?;
+        }
+    }
+    for (whose, holders) in [("clients", &inventory.clients), ("services", &inventory.services)] {
+        let of = |holder: &Holder| holder.empty.connections + holder.silent.connections;
+        let named = holders
+            .top
+            .iter()
+            .take(HOLDERS)
+            .map(|holder| format!("{} {}", escaped(&holder.who), units::count(of(holder))));
+        page.paragraph(&format!("  {whose}: "), &named.collect::<Vec<_>>().join(", "))?;
+    }
+    Ok(())
 }
 
 /// What the gaps of a service say of a timer.

@@ -3,6 +3,7 @@
 use crate::flow::gaps::Clock;
 use crate::report::units::{duration, plural, seconds};
 use crate::timeouts::Expiry;
+use crate::verdict::settings::nearby::Sign;
 use crate::verdict::{Reason, VerdictId};
 
 /// One piece of evidence as a clause.
@@ -108,9 +109,23 @@ fn course_reason(reason: &Reason) -> String {
         Reason::OneAge(died, age) => {
             format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
         }
+        Reason::Limited(limit) => format!("the capture allows no surer statement ({})", limit.name()),
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),
+    }
+}
+
+/// A sign that probes are answered by something nearer than the other end, as a clause.
+#[must_use]
+pub fn answer_sign(sign: &Sign) -> String {
+    match sign {
+        Sign::HopLimit(answer, data) => format!("the answers have TTL {answer}, data of that end has {data}"),
+        Sign::Delay(answer, data) => format!(
+            "every answer came within {}, and nothing else of that end in under {}",
+            seconds(*answer),
+            seconds(*data)
+        ),
     }
 }
 
@@ -138,7 +153,7 @@ pub fn happened(id: VerdictId, flows: u64) -> String {
             format!("died of silence: a box on the path had forgotten {them} and reset the next packet")
         }
         VerdictId::IdleDrop => "died of silence: what was sent after it was never answered".to_owned(),
-        VerdictId::IdleClose => format!("ended in silence: the other side closed {them} at a timer of its own"),
+        VerdictId::IdleClose => format!("ended in silence: one side closed {them}, most likely at a timer of its own"),
         VerdictId::HalfClosedTimeout => "died half-closed, in the silence after one side's FIN".to_owned(),
         VerdictId::KeepaliveExhausted => "ended when an end gave up".to_owned(),
         VerdictId::RetransmissionExhausted => "ended with data unanswered, without an idle gap before".to_owned(),

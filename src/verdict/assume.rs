@@ -26,8 +26,9 @@ pub fn assume<'a>(entry: &Entry, flows: impl IntoIterator<Item = (u32, &'a Flow,
     let mut assumption = Assumption { obstacle: Obstacle::of(entry), services: BTreeMap::new() };
     if assumption.obstacle.is_none() {
         for (number, flow, verdict) in flows {
-            let trial = assumption.services.entry(flow.server()).or_default();
-            sightings(entry, number, flow, &verdict).into_iter().for_each(|seen| trial.weigh(entry, seen));
+            for seen in sightings(entry, number, flow, &verdict) {
+                assumption.services.entry(flow.server()).or_default().weigh(entry, seen);
+            }
         }
     }
     assumption
@@ -38,7 +39,7 @@ pub fn assume<'a>(entry: &Entry, flows: impl IntoIterator<Item = (u32, &'a Flow,
 pub struct Assumption {
     /// Why no capture can test it.
     pub obstacle: Option<Obstacle>,
-    /// What the flows toward each server say of it.
+    /// What the flows toward each server say of it; servers without a silence that came out are left out.
     pub services: BTreeMap<Socket, Trial>,
 }
 

@@ -175,7 +175,9 @@ impl Service {
         if let Some(length) = survived(flow.packet_gaps()) {
             self.packet.survive(length);
         }
-        if let Some(length) = survived(flow.payload_gaps()) {
+        // The silence that a server's words or FIN ended is what it died of, though it was answered.
+        let closing = verdict.gap.filter(|(clock, _)| *clock == Clock::Payload).map(|(_, gap)| gap.length);
+        if let Some(length) = survived(flow.payload_gaps()).filter(|length| Some(*length) != closing) {
             self.payload.survive(length);
         }
         if let Some(reset) = died_of_age(flow, verdict) {

@@ -4,11 +4,14 @@
 //! what was seen divided by 1.125 and what was seen. What cannot be known is `None`: where every probe was answered, the
 //! interval and the count did not show (Linux `tcp_keepalive_timer`).
 
+pub mod nearby;
+pub mod stack;
+
 use crate::flow::Direction;
 use crate::flow::Flow;
 use crate::flow::bounded::SpanRange;
-use crate::flow::probes::KeepaliveStats;
-use crate::time::Span;
+use crate::flow::probes::{KeepaliveStats, LEAST_RHYTHM};
+use crate::time::{Span, Timestamp};
 
 /// A value between two bounds, and the round value between them that people configure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,16 +43,40 @@ pub fn settings(flow: &Flow, direction: Direction) -> Settings {
     };
     let stats = &probes.keepalive;
     let gave_up = flow.resets().any(|reset| reset.direction == direction && reset.has_ack && reset.trigger.is_none());
-    Settings {
-        time: time(stats),
-        interval: estimate(stats.after_silence),
-        count: (gave_up && stats.run > 0).then_some(stats.run),
+    // Who once left more of them unanswered without giving up did not count them now.
+    let counted = gave_up && stats.run > 0 && stats.run == stats.longest_run;
+    Settings { time: time(stats), interval: interval(stats), count: counted.then_some(stats.run) }
+}
+
+/// For how long the side that sends in `direction` had sent nothing but empty probes when the capture began at `began`, by
+/// the timestamps of a probe and its answer. `None` where they do not tell, where less than 1 s comes out, and where the
+/// capture shows the beginning of the flow.
+#[must_use]
+pub fn idle_before_capture(flow: &Flow, direction: Direction, began: Timestamp) -> Option<Span> {
+    if Direction::BOTH.into_iter().any(|side| flow.end(side).isn.is_some()) {
+        return None;
     }
+    let by_own = || flow.probes(direction)?.dating.prober_last_spoke();
+    let by_peers = || flow.probes(direction.reverse())?.dating.peer_last_spoke();
+    let silence = began.since(by_own().or_else(by_peers)?);
+    (silence >= LEAST_RHYTHM).then_some(silence)
 }
 
 /// Answered probes repeat at the larger of time and interval, so the first probe after a silence tells better.
 fn time(stats: &KeepaliveStats) -> Option<Estimate> {
     estimate(stats.first_delay).or_else(|| estimate(stats.after_answer))
+}
+
+/// Unanswered probes show it, unless they come further and further apart. So do answered ones where they repeat later than
+/// the time explains, since they repeat at the larger of the two.
+fn interval(stats: &KeepaliveStats) -> Option<Estimate> {
+    if stats.backs_off() {
+        return None;
+    }
+    let by_time =
+        |answered: &Estimate| stats.first_delay.bounds().is_none_or(|(time, _)| answered.least <= time.plus(JITTER));
+    let answered = estimate(stats.after_answer).filter(|answered| !by_time(answered));
+    estimate(stats.after_silence).or(answered)
 }
 
 fn estimate(seen: SpanRange) -> Option<Estimate> {
@@ -61,9 +88,11 @@ fn estimate(seen: SpanRange) -> Option<Estimate> {
     Some(Estimate { least, most, likely: roundest(least, most) })
 }
 
-/// The roundest number of whole seconds between two bounds; the capture point may see a timer by a jitter early.
+/// The capture point may see a timer by so much early or late.
+const JITTER: Span = Span::from_millis(50);
+
+/// The roundest number of whole seconds between two bounds.
 fn roundest(least: Span, most: Span) -> Option<Span> {
-    const JITTER: Span = Span::from_millis(50);
     const STEPS: [i64; 12] = [3600, 1800, 600, 300, 60, 30, 15, 10, 5, 3, 2, 1];
     let (least, most) = (least.minus(JITTER).as_nanos(), most.plus(JITTER).as_nanos());
     STEPS.into_iter().map(|step| Span::from_secs(step).as_nanos()).find_map(|step| {

@@ -165,7 +165,22 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
         name: "data-behind-a-refused-reset",
         reason: "a RST in the window moves what tshark expects next, so that the data that follows looks old to it",
         fixture: "reset-challenged",
-        covers: |it| it.capture == "reset-challenged" && it.is("data", &[Label::Retransmission]),
+        covers: |it| {
+            ["reset-challenged", "reset-in-window-unchallenged"].contains(&it.capture.as_str())
+                && it.is("data", &[Label::Retransmission])
+        },
+    },
+    Divergence {
+        name: "selective-duplicate-ack",
+        reason: "semantics rule 15: a SACK block reports a hole whatever the window is; tshark calls it a window update",
+        fixture: "duplicate-ack-or-window-update",
+        covers: |it| it.is("dup-ack", &[Label::WindowUpdate]),
+    },
+    Divergence {
+        name: "overtaken-by-an-ack",
+        reason: "semantics rules 17 and 18: a pure ACK beyond everything seen shows a hole, and what fills it at once came out of order",
+        fixture: "ack-overtakes-data",
+        covers: |it| it.capture == "ack-overtakes-data" && it.is("out-of-order", &[Label::Retransmission]),
     },
     Divergence {
         name: "fast-open-refused",

@@ -64,7 +64,7 @@ impl Words<'_> {
             reasons.extend((more > 0).then(|| format!("{}: {}.", plural(more, "other service"), standing.name())));
         }
         if reasons.is_empty() {
-            reasons.push("No flow was silent for as long as a second, so no timer could show.".to_owned());
+            reasons.push(self.nothing_seen());
         }
         reasons.extend(self.caveats(assumption));
         reasons
@@ -83,6 +83,16 @@ impl Words<'_> {
             Obstacle::Exchange => "It counts a whole request with its answer; only silence can be tested.".to_owned(),
             Obstacle::EndsNothing => "Its expiry ends no connection, so that no capture can show it.".to_owned(),
         }
+    }
+
+    fn nothing_seen(&self) -> String {
+        let nothing = match self.entry.counts {
+            Counts::Lifetime => "No established connection was seen: nothing tests a limit of age.",
+            _ => {
+                "No connection was seen to survive a silence of a second or more, nor to die of one: nothing tests a timer."
+            }
+        };
+        nothing.to_owned()
     }
 
     /// What the flows toward one server say.

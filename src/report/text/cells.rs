@@ -75,7 +75,10 @@ fn silence(flow: &Flow) -> Vec<String> {
     let mut lines = vec![units::duration(Span::from_secs_f64(secs))];
     if let Some(gap) = gap {
         lines.push(if gap.clock == "payload" { "no payload" } else { "no packets" }.to_owned());
-        lines.push(gap.outcome.to_owned());
+        // How a silence came out says something of the flow only where it is what the flow is judged by.
+        if flow.verdict.gap_s.is_some() && flow.verdict.id != "endpoint-abort" {
+            lines.push(gap.outcome.to_owned());
+        }
     }
     lines
 }
@@ -83,7 +86,12 @@ fn silence(flow: &Flow) -> Vec<String> {
 fn keepalive(flow: &Flow) -> Vec<String> {
     let sides = [("client", &flow.keepalive.c2s), ("server", &flow.keepalive.s2c)];
     let seen = sides.into_iter().filter(|(_, keepalive)| keepalive.probes > 0);
-    let lines: Vec<_> = seen.map(|(side, keepalive)| side_keepalive(side, keepalive)).collect();
+    let mut lines: Vec<_> = seen.map(|(side, keepalive)| side_keepalive(side, keepalive)).collect();
+    let before = sides.iter().filter_map(|(side, keepalive)| Some((side, keepalive.idle_before_capture_s?)));
+    lines.extend(before.map(|(side, secs)| {
+        let silence = units::duration(Span::from_secs_f64(secs));
+        format!("{side}: already silent for {silence} when the capture began, probes apart")
+    }));
     if lines.is_empty() { vec!["none".to_owned()] } else { lines }
 }
 
@@ -98,6 +106,19 @@ fn side_keepalive(side: &str, keepalive: &Keepalive) -> String {
     }
     if let Some(count) = keepalive.count {
         text.push_str(&format!(", gave up after {count}"));
+    }
+    if keepalive.answered == keepalive.probes {
+        text.push_str(match keepalive.interval_range_s {
+            Some(_) => ", count unknown: every probe was answered",
+            None => ", interval and count unknown: every probe was answered",
+        });
+    }
+    if let Some(nearby) = &keepalive.answered_nearby {
+        let reasons = nearby.reasons.join(", and ");
+        text.push_str(&format!(", not by the other end but nearer ({}: {reasons})", nearby.confidence));
+    }
+    if !keepalive.looks_like.is_empty() {
+        text.push_str(&format!(", looks like {}", escaped(&keepalive.looks_like.join(", "))));
     }
     text
 }
