@@ -81,10 +81,10 @@ fn interval(stats: &KeepaliveStats) -> Option<Estimate> {
 
 fn estimate(seen: SpanRange) -> Option<Estimate> {
     let (shortest, longest) = seen.bounds()?;
-    let most = shortest;
-    let least = Span::from_nanos(longest.as_nanos() / 9 * 8);
+    let on_time = |late: Span| Span::from_nanos(late.minus(JITTER).as_nanos().max(0) / 9 * 8);
+    let most = shortest.plus(JITTER);
     // Spacings that no single setting explains: the shortest alone is a bound.
-    let least = if least > most { Span::from_nanos(shortest.as_nanos() / 9 * 8) } else { least };
+    let least = if on_time(longest) > most { on_time(shortest) } else { on_time(longest) };
     Some(Estimate { least, most, likely: roundest(least, most) })
 }
 
@@ -94,7 +94,7 @@ const JITTER: Span = Span::from_millis(50);
 /// The roundest number of whole seconds between two bounds.
 fn roundest(least: Span, most: Span) -> Option<Span> {
     const STEPS: [i64; 12] = [3600, 1800, 600, 300, 60, 30, 15, 10, 5, 3, 2, 1];
-    let (least, most) = (least.minus(JITTER).as_nanos(), most.plus(JITTER).as_nanos());
+    let (least, most) = (least.as_nanos(), most.as_nanos());
     STEPS.into_iter().map(|step| Span::from_secs(step).as_nanos()).find_map(|step| {
         let value = most / step * step;
         (value >= least && value > 0).then_some(Span::from_nanos(value))
