@@ -86,13 +86,13 @@ impl Words<'_> {
     }
 
     fn nothing_seen(&self) -> String {
-        let nothing = match self.entry.counts {
-            Counts::Lifetime => "No established connection was seen: nothing tests a limit of age.",
-            _ => {
-                "No connection was seen to survive a silence of a second or more, nor to die of one: nothing tests a timer."
-            }
-        };
-        nothing.to_owned()
+        match self.entry.counts {
+            Counts::Lifetime => "No established connection was seen: nothing tests a limit of age.".to_owned(),
+            _ => format!(
+                "No {} connection was seen to survive a silence of a second or more, nor to die of one: nothing tests a timer.",
+                self.entry.state
+            ),
+        }
     }
 
     /// What the flows toward one server say.
