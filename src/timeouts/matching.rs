@@ -19,7 +19,7 @@ use super::table::Table;
 use crate::time::Span;
 
 /// By how much a silence may look shorter at the capture point than at the box with the timer: queueing before one of its ends.
-const JITTER: Span = Span::from_millis(50);
+pub(crate) const JITTER: Span = Span::from_millis(50);
 
 /// How far apart the looks of a box for expired flows are at most.
 const SWEEP: Span = Span::from_secs(2);
@@ -187,6 +187,14 @@ fn manner_agreement(entry: &Entry, manner: Option<Expiry>) -> Agreement {
         Agreement::Open
     } else {
         Agreement::Disagrees
+    }
+}
+
+impl Entry {
+    /// Whether it is known, or reasoned, to kill in another manner than `manner`.
+    #[must_use]
+    pub fn kills_otherwise(&self, manner: Option<Expiry>) -> bool {
+        manner_agreement(self, manner) == Agreement::Disagrees
     }
 }
 
