@@ -4,6 +4,7 @@ pub mod build;
 pub mod conclude;
 pub mod escape;
 pub mod json;
+pub mod judged;
 pub mod model;
 pub mod numbers;
 pub mod proof;

@@ -1,22 +1,18 @@
 //! From the analysis to the model: every flow on demand, everything else at once.
 
-use crate::analyzer::{Analysis, FileAccount};
-use crate::capture::CaptureInfo;
 use crate::flow::gaps::{Clock, Gap, Gaps, Outcome};
 use crate::flow::mark::Mark;
-use crate::flow::{Direction, Flow, FrameId, IcmpEvent, Orientation};
+use crate::flow::{Direction, Flow, IcmpEvent, Orientation};
 use crate::report::conclude;
+pub use crate::report::judged::{Asked, Timeline};
+use crate::report::judged::{Judged, frame, request};
 use crate::report::model::{self, Both, Flows, Frame, Report};
 use crate::report::numbers::FlowNumbers;
 use crate::report::units::rfc3339;
 use crate::report::words;
 use crate::time::{Span, Timestamp};
-use crate::timeouts::{Entry, Table};
-use crate::verdict::advice::Stack;
+use crate::timeouts::Table;
 use crate::verdict::attribution::attribute;
-use crate::verdict::inventory::Inventory;
-use crate::verdict::quality::{Limits, ceiling, limits};
-use crate::verdict::service::Services;
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::stack::looks_like;
 use crate::verdict::settings::{Estimate, idle_before_capture, settings};
@@ -26,23 +22,6 @@ use crate::wire::{IcmpKind, Tunnel};
 /// Known timeouts named per gap at most.
 const NAMED: usize = 3;
 
-/// One timeline: the analysis of files that follow each other, with what was learnt of each file.
-pub struct Timeline {
-    /// The analysis.
-    pub analysis: Analysis,
-    /// The files, by their index in the report's `captures`.
-    pub files: Vec<(usize, CaptureInfo)>,
-}
-
-/// What the user asked of the report beside its subject.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
-    /// The only stack that advice is wanted for.
-    pub stack: Option<Stack>,
-    /// The timeout that the path is assumed to have.
-    pub assume: Option<&'a Entry>,
-}
-
 /// The report, and the flows it builds on demand.
 pub struct Built<'a> {
     /// Everything beside the flows.
@@ -51,42 +30,6 @@ pub struct Built<'a> {
     numbers: FlowNumbers,
     table: &'a Table,
     several_files: bool,
-}
-
-/// A timeline with what its flows say together.
-pub(crate) struct Judged {
-    pub(crate) timeline: Timeline,
-    pub(crate) services: Services,
-    /// What limits the verdicts.
-    pub(crate) limits: Limits,
-    /// Connections that hold a place without using it.
-    pub(crate) inventory: Inventory,
-}
-
-impl Judged {
-    fn new(timeline: Timeline) -> Self {
-        let mut limits = limits(&timeline.analysis);
-        for (_, info) in &timeline.files {
-            limits.enter(info);
-        }
-        let services = Services::gather(&timeline.analysis);
-        let inventory = Inventory::take(&timeline.analysis);
-        Self { timeline, services, limits, inventory }
-    }
-
-    /// The verdict on `flow`, no surer than the capture allows.
-    pub(crate) fn verdict(&self, flow: &Flow) -> Verdict {
-        let verdict = self.services.judge(flow, &self.timeline.analysis);
-        match ceiling(flow, &self.limits, verdict.id).filter(|ceiling| ceiling.confidence < verdict.confidence) {
-            Some(ceiling) => verdict.limited(ceiling),
-            None => verdict,
-        }
-    }
-
-    /// The earliest record of the timeline.
-    fn began(&self) -> Option<Timestamp> {
-        self.timeline.files.iter().filter_map(|(_, info)| info.first_time).min()
-    }
 }
 
 /// Builds the report of a run over `timelines`, whose flows have these `numbers`, with known timeouts from `table`.
@@ -108,11 +51,6 @@ impl Flows for Built<'_> {
         let (began, several_files) = (judged.began(), self.several_files);
         Some(FlowBuilder { flow, verdict: &verdict, began, table: self.table, several_files }.build(id))
     }
-}
-
-/// A frame as the report names it.
-pub(crate) const fn frame(id: FrameId, several_files: bool) -> Frame {
-    if several_files { Frame::InFile { file: id.file, frame: id.number } } else { Frame::Only(id.number) }
 }
 
 struct FlowBuilder<'a> {
@@ -316,21 +254,6 @@ impl FlowBuilder<'_> {
     }
 }
 
-/// What the client asked for, as far as it could be read. In a one-sided capture all payload is one turn, so that nothing
-/// tells which request is the last.
-pub(crate) fn request(flow: &Flow) -> Option<String> {
-    flow.end(Direction::FromResponder).last?;
-    let heads = flow.heads()?;
-    let server_name = heads.tls().and_then(|hello| hello.server_name.as_ref());
-    match (heads.request(Direction::FromInitiator), heads.host(Direction::FromInitiator), server_name) {
-        (Some(name), Some(host), _) => Some(format!("{name} (host {host})")),
-        (Some(name), None, Some(server_name)) => Some(format!("{name} to {server_name}")),
-        (Some(name), None, None) => Some(name.to_owned()),
-        (None, _, Some(server_name)) => Some(format!("something encrypted, to {server_name}")),
-        (None, _, None) => None,
-    }
-}
-
 fn tunnel(tunnel: Tunnel) -> String {
     match tunnel {
         Tunnel::Gre(None) => "gre".to_owned(),
@@ -340,22 +263,5 @@ fn tunnel(tunnel: Tunnel) -> String {
         Tunnel::Vxlan(vni) => format!("vxlan vni {vni}"),
         Tunnel::Geneve(vni) => format!("geneve vni {vni}"),
         Tunnel::Gtpu(teid) => format!("gtp-u teid {teid}"),
-    }
-}
-
-/// One capture of the report.
-pub(crate) fn capture(info: &CaptureInfo, account: &FileAccount, timeline: u32, several_files: bool) -> model::Capture {
-    model::Capture {
-        file: info.name.clone(),
-        format: info.format.to_string(),
-        link_types: info.link_types.iter().map(ToString::to_string).collect(),
-        packets: info.packets,
-        tcp_segments: account.tcp_segments,
-        first_time: info.first_time.map(rfc3339),
-        last_time: info.last_time.map(rfc3339),
-        timeline,
-        skips: conclude::skips(account, several_files),
-        truncated: info.truncated.is_some(),
-        quality: conclude::file_quality(info, account),
     }
 }

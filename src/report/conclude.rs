@@ -7,11 +7,13 @@ mod quality;
 mod sentence;
 
 use crate::analyzer::FileAccount;
+use crate::capture::CaptureInfo;
 use crate::flow::SegmentKind;
 use crate::flow::gaps::{Clock, Gap, Outcome};
-use crate::report::build::{self, Asked, Judged};
+use crate::report::judged::{Asked, Judged, frame};
 use crate::report::model::{self, Candidate, Frame, Report, Service};
 use crate::report::numbers::FlowNumbers;
+use crate::report::units::rfc3339;
 use crate::time::Span;
 use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
@@ -19,8 +21,6 @@ use crate::verdict::inventory::{Held, Idle, Ranking};
 use crate::verdict::service::Bracket;
 
 use gather::{Gathered, Group};
-
-pub(crate) use quality::file_quality;
 
 /// Clients and services named in the inventory at most.
 const HOLDERS: usize = 8;
@@ -165,9 +165,9 @@ fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
         }
         for (index, info) in &judged.timeline.files {
             let account = analysis.accounts.get(*index).unwrap_or(&blank);
-            let mut capture = build::capture(info, account, number, several_files);
-            capture.quality.append(&mut of_timeline);
-            captures.push((*index, capture));
+            let mut of_file = capture(info, account, number, several_files);
+            of_file.quality.append(&mut of_timeline);
+            captures.push((*index, of_file));
         }
     }
     captures.sort_by_key(|(index, _)| *index);
@@ -211,13 +211,13 @@ fn ranked<K: std::fmt::Display>(ranking: Ranking<K>) -> model::Holders {
 }
 
 /// What was passed over in one file.
-pub(crate) fn skips(account: &FileAccount, several_files: bool) -> Vec<model::Skip> {
+fn skips(account: &FileAccount, several_files: bool) -> Vec<model::Skip> {
     let skip =
         |((layer, reason), count): (&(crate::wire::Layer, &'static str), &crate::analyzer::SkipCount)| model::Skip {
             layer: quality::layer(*layer).to_owned(),
             reason: (*reason).to_owned(),
             example: quality::skip(&count.example),
-            first_frame: build::frame(count.first, several_files),
+            first_frame: frame(count.first, several_files),
             count: count.count,
         };
     account.skips.iter().map(skip).collect()
@@ -235,4 +235,21 @@ pub fn frame_filter(frames: &[Frame]) -> Option<String> {
         .collect();
     let numbers = numbers.filter(|numbers| !numbers.is_empty())?;
     Some(format!("frame.number in {{{}}}", numbers.join(", ")))
+}
+
+/// One capture of the report.
+fn capture(info: &CaptureInfo, account: &FileAccount, timeline: u32, several_files: bool) -> model::Capture {
+    model::Capture {
+        file: info.name.clone(),
+        format: info.format.to_string(),
+        link_types: info.link_types.iter().map(ToString::to_string).collect(),
+        packets: info.packets,
+        tcp_segments: account.tcp_segments,
+        first_time: info.first_time.map(rfc3339),
+        last_time: info.last_time.map(rfc3339),
+        timeline,
+        skips: skips(account, several_files),
+        truncated: info.truncated.is_some(),
+        quality: quality::file_quality(info, account),
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::flow::FrameId;
 use crate::flow::Socket;
-use crate::report::build::{self, Judged};
+use crate::report::judged::{Judged, frame};
 use crate::report::model::{self, Frame};
 use crate::report::numbers::FlowNumbers;
 use crate::report::units::{duration, plural};
@@ -212,7 +212,7 @@ impl Words<'_> {
     }
 
     fn frame(&self, id: FrameId) -> String {
-        match build::frame(id, self.several_files) {
+        match frame(id, self.several_files) {
             Frame::Only(number) => number.to_string(),
             Frame::InFile { file, frame } => format!("{}:{frame}", file.saturating_add(1)),
         }

@@ -2,8 +2,8 @@
 
 use crate::flow::Socket;
 use crate::flow::gaps::Clock;
-use crate::report::build::{self, Judged};
 use crate::report::conclude::{Gathered, Group, known_in};
+use crate::report::judged::{self, Judged};
 use crate::report::model::{Advice, Finding};
 use crate::report::units::{duration, plural};
 use crate::report::words;
@@ -50,7 +50,7 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
         detail: format!("Flow {first}: {}.", reasons.join("; ")),
         flows: group.flows.iter().copied().collect(),
         flows_total: total,
-        frames: group.frames.iter().map(|frame| build::frame(*frame, several_files)).collect(),
+        frames: group.frames.iter().map(|frame| judged::frame(*frame, several_files)).collect(),
         advice: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::flow::bounded::FirstLast;
 use crate::flow::{Direction, Flow, FrameId, Socket};
-use crate::report::build::{self, Judged};
+use crate::report::judged::{Judged, request};
 use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
 use crate::verdict::advice::{Protocol, Side};
@@ -135,7 +135,7 @@ impl Group {
         self.flows.push(number);
         self.in_flight += u64::from(in_flight);
         if in_flight && self.request.is_none() {
-            self.request = build::request(flow);
+            self.request = request(flow);
         }
         if let Some((_, gap)) = verdict.gap {
             self.least = Some(self.least.map_or(gap.length, |least| least.min(gap.length)));

@@ -2,8 +2,8 @@
 
 use crate::flow::Socket;
 use crate::flow::gaps::Clock;
-use crate::report::build::Judged;
 use crate::report::conclude::{Gathered, Group, known_in};
+use crate::report::judged::Judged;
 use crate::report::model::{Service, Summary};
 use crate::report::proof::{self, Question, Situation};
 use crate::report::units::{count, duration, plural};
