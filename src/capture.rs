@@ -16,6 +16,7 @@ mod reader;
 mod record;
 mod set;
 mod sniff;
+mod walk;
 mod window;
 mod write;
 

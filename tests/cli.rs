@@ -16,7 +16,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use captures::{Packet, capture, conversation};
+use captures::{Packet, capture, conversation, reset_in_silence};
 
 /// A capture of the story: four flows were reset after 90 s of silence, four closed in good order.
 const INCIDENT: &str =
@@ -388,6 +388,61 @@ fn names_of_files_cannot_steer_the_terminal() {
         }
     }
     assert_eq!(json(&[&path])["captures"][0]["file"], path);
+}
+
+/// The first sentence of the report on a recording.
+fn sentence(recording: &str) -> String {
+    let path = format!("{}/fixtures/captures/{recording}/{recording}.pcap", env!("CARGO_MANIFEST_DIR"));
+    let value = json(&[&path]);
+    value.pointer("/summary/sentence").unwrap().as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_sentence_tells_every_kind_of_end() {
+    for (recording, start) in [
+        ("age-limit", "5 flows ended at one age, busy or not ("),
+        ("abort-linger-zero", "None of 2 flows died of silence in 2.50 s; 2 flows were aborted by an end."),
+        ("keepalive-answered-by-reset", "The only flow did not die of silence in 9.22 s but was reset by a host "),
+    ] {
+        let sentence = sentence(recording);
+        assert!(sentence.starts_with(start), "{recording}: {sentence}");
+    }
+}
+
+#[test]
+fn the_sentence_claims_nothing_of_flows_that_cannot_be_decided() {
+    let sentence = sentence("midstream-idle-reset");
+    assert_eq!(sentence, "Whether the only flow died of silence cannot be decided by this capture.");
+}
+
+#[test]
+fn probes_keep_no_flow_alive_that_was_torn_down() {
+    for (recording, alive) in
+        [("keepalive-gives-up", false), ("ipv6-keepalive-reset", false), ("keepalive-over-data", true)]
+    {
+        let sentence = sentence(recording);
+        assert_eq!(sentence.contains("1 flow kept alive"), alive, "{recording}: {sentence}");
+    }
+}
+
+#[test]
+fn a_proxy_that_closes_is_not_called_the_server() {
+    let sentence = sentence("haproxy-proxy-protocol");
+    assert!(sentence.contains("the client's side closed it") && !sentence.contains("server's side"), "{sentence}");
+}
+
+#[test]
+fn a_service_that_has_a_finding_of_its_own_keeps_its_flows() {
+    let of_service = |number: u16, server| reset_in_silence(f64::from(number), 40_000 + number, server);
+    let servers = (1u8..=120).chain(1..=120);
+    let mut packets: Vec<Packet> =
+        (0u16..).zip(servers).flat_map(|(number, server)| of_service(number, server)).collect();
+    packets.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let folder = Folder::new();
+    let value = json(&[&folder.file("many.pcap", &capture(&packets))]);
+    let totals: Vec<u64> =
+        value["findings"].as_array().unwrap().iter().map(|finding| finding["flows_total"].as_u64().unwrap()).collect();
+    assert_eq!(totals, [&[40][..], &[2; 100]].concat());
 }
 
 // ---- commands

@@ -5,7 +5,7 @@ use std::io::Read;
 use super::LinkType;
 use super::bytes::ByteOrder;
 use super::info::{Container, Subsecond};
-use super::reader::{Found, MAX_RECORD_LEN, Stop};
+use super::walk::{Found, MAX_RECORD_LEN, Stop};
 use super::window::Window;
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 

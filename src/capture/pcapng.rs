@@ -10,7 +10,7 @@ use self::interface::Interface;
 use self::options::Options;
 use super::bytes::ByteOrder;
 use super::info::{CaptureInfo, text};
-use super::reader::{Found, MAX_RECORD_LEN, Stop};
+use super::walk::{Found, MAX_RECORD_LEN, Stop};
 use super::window::Window;
 
 /// Block type, total length and, at the end of the block, the total length again.

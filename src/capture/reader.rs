@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,12 +11,10 @@ use super::info::{CaptureInfo, Container, Format, Truncation};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::sniff;
+use super::walk::{Found, Stop};
 use super::window::Window;
-use super::{Error, LinkType, Record};
+use super::{Error, Record};
 use crate::time::Timestamp;
-
-/// The longest record that is believed, in bytes. Wireshark's own limit for the largest kinds of record is half of it.
-pub(super) const MAX_RECORD_LEN: u32 = 1 << 28;
 
 /// Where a capture comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,53 +87,6 @@ pub struct Reader {
 enum Walk {
     Pcap(Pcap),
     Pcapng(Pcapng),
-}
-
-/// A record that stands wholly in the window.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) time: Option<Timestamp>,
-    pub(super) link: LinkType,
-    pub(super) interface: u32,
-    pub(super) original_len: u32,
-    /// Where the frame's bytes lie in it.
-    pub(super) data: Range<usize>,
-    /// Bytes of the record with all its headers and padding.
-    pub(super) total: usize,
-}
-
-/// Why there is no further record.
-pub(super) enum Stop {
-    /// The capture is over.
-    End,
-    /// What follows cannot be read as a record; the offset where it is not the window's.
-    Damage { offset: Option<u64>, reason: String },
-    /// The source failed.
-    Unreadable(io::Error),
-}
-
-impl Stop {
-    /// The stop where the stream ends with `available` bytes of the `needed` ones.
-    pub(super) fn at_end(available: usize, what: &str, needed: usize) -> Self {
-        if available == 0 {
-            return Self::End;
-        }
-        Self::damaged(format!("the file ends inside {what}: {available} of {needed} bytes are there"))
-    }
-
-    pub(super) const fn damaged(reason: String) -> Self {
-        Self::Damage { offset: None, reason }
-    }
-
-    pub(super) const fn cut(offset: u64, reason: String) -> Self {
-        Self::Damage { offset: Some(offset), reason }
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Unreadable(error)
-    }
 }
 
 impl Reader {

@@ -311,12 +311,14 @@ impl FlowBuilder<'_> {
 pub(crate) fn request(flow: &Flow) -> Option<String> {
     flow.end(Direction::FromResponder).last?;
     let heads = flow.heads()?;
-    if let Some(name) = heads.request(Direction::FromInitiator) {
-        let host = heads.host(Direction::FromInitiator).map(|host| format!(" (host {host})")).unwrap_or_default();
-        return Some(format!("{name}{host}"));
+    let server_name = heads.tls().and_then(|hello| hello.server_name.as_ref());
+    match (heads.request(Direction::FromInitiator), heads.host(Direction::FromInitiator), server_name) {
+        (Some(name), Some(host), _) => Some(format!("{name} (host {host})")),
+        (Some(name), None, Some(server_name)) => Some(format!("{name} to {server_name}")),
+        (Some(name), None, None) => Some(name.to_owned()),
+        (None, _, Some(server_name)) => Some(format!("something encrypted, to {server_name}")),
+        (None, _, None) => None,
     }
-    let server_name = heads.tls()?.server_name.as_ref()?;
-    Some(format!("something encrypted, to {server_name}"))
 }
 
 fn tunnel(tunnel: Tunnel) -> String {

@@ -64,7 +64,9 @@ pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, most: usize) -> Vec<
     let state = if gap.half_closed { State::HalfClosed } else { State::Established };
     let seen = Observation { state, lower: None, upper: gap.length, clock: table_clock(clock), manner };
     let fits = table.candidates(&seen).into_iter();
-    let fits = fits.filter(|candidate| candidate.fit == timeouts::Fit::Exact && !candidate.kills_otherwise);
+    let fits = fits.filter(|candidate| {
+        candidate.fit == timeouts::Fit::Exact && !candidate.kills_otherwise && plays(candidate.entry, manner)
+    });
     fits.take(most).map(|candidate| candidate.entry.id.clone()).collect()
 }
 
@@ -113,12 +115,22 @@ pub(crate) fn known_in(
 ) -> Vec<timeouts::Candidate<'_>> {
     let lower = survived.filter(|survived| *survived < died);
     let mut found = table.within(lower, died, table_clock(clock), manner);
-    found.retain(|candidate| candidate.fit != timeouts::Fit::Range);
+    found.retain(|candidate| candidate.fit != timeouts::Fit::Range && plays(candidate.entry, manner));
     // What kills otherwise is named only where nothing kills in this manner.
     if found.iter().any(|candidate| !candidate.kills_otherwise) {
         found.retain(|candidate| !candidate.kills_otherwise);
     }
     found
+}
+
+/// Whether a box or program of that sort can have killed so: what forgets or resets stands on the path and passes packets
+/// on, and what closes for the server's side is no client.
+fn plays(entry: &timeouts::Entry, manner: Option<Expiry>) -> bool {
+    match manner {
+        Some(Expiry::RstBoth | Expiry::RstOnNextPacket | Expiry::SilentDrop) => entry.layer == timeouts::Layer::L4,
+        Some(Expiry::Fin | Expiry::Http408 | Expiry::Http504) => entry.kind != timeouts::Kind::Client,
+        _ => true,
+    }
 }
 
 fn candidate(found: timeouts::Candidate<'_>) -> Candidate {

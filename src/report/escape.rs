@@ -28,12 +28,13 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// Whether a character can do something to a terminal beside standing there: the control characters C0, DEL and C1, the
-/// line and paragraph separators, and what changes the direction of the text around it (Unicode UAX 9).
+/// line and paragraph separators, what changes the direction of the text around it (Unicode UAX 9), and what is invisible.
 #[must_use]
 pub const fn is_hostile(char: char) -> bool {
     matches!(char,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// Writes the hostile characters of JSON text as escapes; `serde_json` by itself does so up to U+001F only.

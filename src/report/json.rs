@@ -118,6 +118,7 @@ mod tests {
                 "flows_total",
                 "verdicts",
                 "services",
+                "inventory",
                 "findings"
             ]
         );

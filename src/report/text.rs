@@ -57,26 +57,26 @@ pub fn render(report: &Report, flows: &impl Flows, options: &TextOptions, out: &
     if let Some(next_step) = &report.summary.next_step {
         page.paragraph("Next: ", &escaped(next_step))?;
     }
-    findings(report, &mut page)?;
+    findings(report, options, &mut page)?;
     flows::render(report, flows, options, &mut page)?;
     services(report, options, &mut page)?;
     inventory(report, &mut page)?;
     captures::render(report, options, &mut page)
 }
 
-fn findings(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+fn findings(report: &Report, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     if report.findings.is_empty() {
         return Ok(());
     }
     let is_advised = report.findings.iter().any(|finding| !finding.advice.is_empty());
     page.heading(if is_advised { "What happened, and what to change" } else { "What happened" })?;
     let mut given = Vec::new();
-    for finding in &report.findings {
+    for finding in report.findings.iter().take(options.most()) {
         page.paragraph(&format!("[{}] ", finding.severity), &escaped(&finding.title))?;
         page.paragraph("  ", &escaped(&finding.detail))?;
         advice(finding, &mut given, page)?;
     }
-    Ok(())
+    page.more(report.findings.len().saturating_sub(options.most()), "finding")
 }
 
 /// The advice of one finding, without what another one has said already.

@@ -51,8 +51,10 @@ fn handshake(flow: &Flow, end: Timestamp) -> Option<Verdict> {
     }
     let waited = end.since(flow.first.time);
     let tries = client.counters.packets;
-    if waited >= SYN_WAIT && tries > 1 {
-        let verdict = Verdict::new(VerdictId::Refused, Confidence::Likely);
+    if waited >= SYN_WAIT {
+        // One SYN and no more is what a scanner sends; a host would have tried again (RFC 6298 5.7).
+        let confidence = if tries > 1 { Confidence::Likely } else { Confidence::Possible };
+        let verdict = Verdict::new(VerdictId::Refused, confidence);
         return Some(verdict.because(Reason::SynUnanswered(waited, tries)).at(flow.first.frame).at(flow.last.frame));
     }
     let verdict = Verdict::new(VerdictId::Inconclusive, Confidence::Possible);

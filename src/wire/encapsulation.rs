@@ -1,7 +1,6 @@
 //! What lies between Ethernet and IP on the way through a provider's network: MPLS, PPPoE, PPP.
 
 use super::cursor::Cursor;
-use super::link::is_known_ether_type;
 use super::{Header, Layer, Step};
 
 const LABEL_LEN: usize = 4;
@@ -63,4 +62,9 @@ pub(super) fn ppp(at: Cursor<'_>) -> Step<'_> {
         0x0281 | 0x0283 => Ok((Header::Mpls, at)),
         other => Err(at.not_tcp(Layer::Link, other)),
     }
+}
+
+/// Whether a frame's type field could well hold `number`.
+pub(super) fn is_known_ether_type(number: u16) -> bool {
+    matches!(number, 0x0800 | 0x0806 | 0x86dd | 0x8100 | 0x88a8 | 0x9100 | 0x8847 | 0x8848 | 0x8863 | 0x8864 | 0x88cc)
 }

@@ -80,11 +80,6 @@ pub(super) fn ether_type<'a>(number: u16, at: Cursor<'a>, outer: &mut Outer) -> 
     }
 }
 
-/// Whether a frame's type field could well hold `number`.
-pub(super) fn is_known_ether_type(number: u16) -> bool {
-    matches!(number, 0x0800 | 0x0806 | 0x86dd | 0x8100 | 0x88a8 | 0x9100 | 0x8847 | 0x8848 | 0x8863 | 0x8864 | 0x88cc)
-}
-
 /// Reads an IEEE 802.2 header: SNAP with an EtherType (RFC 1042), or IP itself (service access point 6).
 pub(super) fn llc(at: Cursor<'_>) -> Step<'_> {
     let [dsap, ssap, control] = *at.head::<3>(Layer::Link)?;

@@ -8,7 +8,7 @@ const START: i64 = 1_700_000_000_000_000_000;
 
 /// An Ethernet frame and when it was captured, in seconds after the start of all tests.
 pub(crate) struct Packet {
-    seconds: f64,
+    pub(crate) seconds: f64,
     frame: Vec<u8>,
 }
 
@@ -71,4 +71,24 @@ pub(crate) fn capture(packets: &[Packet]) -> Vec<u8> {
         writer.packet(time, &packet.frame, u32::try_from(packet.frame.len()).unwrap()).unwrap();
     }
     writer.finish().unwrap()
+}
+
+/// A handshake with 10.0.1.`server`:80, then 90 s of silence and a RST in the server's name that nothing provoked.
+pub(crate) fn reset_in_silence(begin: f64, port: u16, server: u8) -> Vec<Packet> {
+    const SYN: u8 = 0x02;
+    const RST: u8 = 0x04;
+    const ACK: u8 = 0x10;
+    let tcp = |after: f64, to_server: bool, flags, numbers| {
+        let mut packet = Packet::tcp(begin + after, port, to_server, flags, numbers, b"");
+        // The last two octets of the source or destination address.
+        let address = if to_server { 32..34 } else { 28..30 };
+        packet.frame.splice(address, [1, server]);
+        packet
+    };
+    vec![
+        tcp(0.000, true, SYN, (999, 0)),
+        tcp(0.010, false, SYN | ACK, (4999, 1000)),
+        tcp(0.020, true, ACK, (1000, 5000)),
+        tcp(90.020, false, RST, (5000, 1000)),
+    ]
 }

@@ -48,7 +48,7 @@ pub(super) struct Gathered {
     pub(super) counts: BTreeMap<VerdictId, u64>,
     /// Flows that matter, by verdict and service.
     pub(super) groups: BTreeMap<(VerdictId, Option<Socket>), Group>,
-    /// Flows on which an end sent keepalive probes, with the probes sent and answered.
+    /// Flows that lived on answered keepalive probes, with the probes sent and answered.
     pub(super) kept_alive: (u64, u64, u64),
     matter: Vec<(VerdictId, u32)>,
 }
@@ -71,17 +71,27 @@ impl Gathered {
         self.matter.iter().map(|(_, number)| *number).collect()
     }
 
+    /// Flows that the capture cannot decide.
+    pub(super) fn undecided(&self) -> u64 {
+        self.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0)
+    }
+
     fn add(&mut self, number: u32, flow: &Flow, verdict: Verdict) {
         self.flows = self.flows.saturating_add(1);
         *self.counts.entry(verdict.id).or_default() += 1;
-        self.count_probes(flow);
+        // Probes that nothing answered, or whose flow was torn down, kept nothing alive.
+        if matches!(verdict.id, VerdictId::Graceful | VerdictId::Open) {
+            self.count_probes(flow);
+        }
         if !verdict.id.matters() {
             return;
         }
         self.matter.push((verdict.id, number));
         let about_service = verdict.id.is_idle_death() || verdict.id == VerdictId::KeepaliveExhausted;
-        let crowded = self.groups.len() >= GROUPS;
-        let key = (verdict.id, Some(flow.server()).filter(|_| about_service && !crowded));
+        let own = (verdict.id, Some(flow.server()).filter(|_| about_service));
+        // A service that has its group keeps it: else its later flows would be missing from the count.
+        let crowded = self.groups.len() >= GROUPS && !self.groups.contains_key(&own);
+        let key = if crowded { (verdict.id, None) } else { own };
         self.groups.entry(key).or_insert_with(|| Group::of(flow, &verdict)).add(number, flow, &verdict);
     }
 
@@ -91,7 +101,10 @@ impl Gathered {
         let (sent, answered) = sums
             .fold((0, 0), |(sent, answered), (more, of_them)| (sent + u64::from(more), answered + u64::from(of_them)));
         let (flows, all_sent, all_answered) = &mut self.kept_alive;
-        *flows += u64::from(sent > 0);
+        if answered == 0 {
+            return;
+        }
+        *flows += 1;
         *all_sent += sent;
         *all_answered += answered;
     }

@@ -5,11 +5,12 @@ use crate::flow::gaps::Clock;
 use crate::report::build::Judged;
 use crate::report::conclude::{Gathered, Group, known_in};
 use crate::report::model::{Service, Summary};
+use crate::report::proof::{self, Question, Situation};
 use crate::report::units::{count, duration, plural};
 use crate::report::words;
 use crate::time::Span;
 use crate::timeouts::{Entry, Table};
-use crate::verdict::quality::limits;
+use crate::verdict::quality::lost;
 use crate::verdict::service::manner;
 use crate::verdict::{Confidence, Reason, VerdictId};
 
@@ -30,7 +31,7 @@ pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, services: &[Ser
     sentence.push_str(&looks_like(timelines, *server, *id, group, table));
     sentence.push_str(&others(gathered, *id, *server));
     sentence.push('.');
-    Summary { sentence, next_step: next_step(group) }
+    Summary { sentence, next_step: next_step(timelines, *server, group) }
 }
 
 /// What happened to the flows of a group, and how we know.
@@ -143,11 +144,26 @@ fn looks_like(timelines: &[Judged], server: Option<Socket>, id: VerdictId, group
     if names.is_empty() { String::new() } else { format!("; looks like {}", names.join(" or ")) }
 }
 
-fn next_step(group: &Group) -> Option<String> {
-    (group.first.confidence == Confidence::Possible).then(|| {
-        "Capture at both ends of the path at once, headers are enough: tcpdump -i any -s 128 -w proof.pcap tcp"
-            .to_owned()
-    })
+/// The capture that would settle whose doing it was, where this one leaves that open.
+fn next_step(timelines: &[Judged], server: Option<Socket>, group: &Group) -> Option<String> {
+    let open = group.first.confidence == Confidence::Possible;
+    open.then(|| proof::advice(Question::WhoseDoing, &situation(timelines, server, group.least)))
+}
+
+fn situation(timelines: &[Judged], service: Option<Socket>, timer: Option<Span>) -> Situation<'static> {
+    let lossy = timelines.iter().any(|judged| judged.timeline.files.iter().any(|(_, info)| lost(info) > 0));
+    Situation { service, timer, names: false, interface: None, vlan: false, tunnel: None, lossy }
+}
+
+/// What would settle what this capture leaves open, where no flow died of silence in it.
+fn open_question(timelines: &[Judged], undecided: u64) -> Option<String> {
+    let asked = timelines.iter().find_map(|judged| Some((proof::open_question(&judged.limits)?, judged)));
+    let (question, judged) = match (asked, undecided) {
+        (Some(asked), _) => asked,
+        (None, 0) => return None,
+        (None, _) => (Question::WhoseDoing, timelines.first()?),
+    };
+    Some(proof::advice(question, &situation(timelines, None, Some(judged.limits.ending.open_longest))))
 }
 
 /// No flow died of silence: what else ended badly, and the longest silence that survived.
@@ -158,35 +174,59 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
             Some("Check the filter and the interface: tcpdump -i any -s 128 -w capture.pcap tcp".to_owned());
         return Summary { sentence, next_step };
     }
-    let span = timelines.iter().map(|judged| limits(&judged.timeline.analysis).span).max().unwrap_or_default();
-    let none = match gathered.flows {
-        1 => "the only flow did not die of silence".to_owned(),
-        flows => format!("none of {} died of silence", plural(u64::from(flows), "flow")),
-    };
-    let told = |((id, _), _): &(&(VerdictId, Option<Socket>), &Group)| {
-        words::severity(*id) != "low" || matches!(id, VerdictId::EndpointAbort | VerdictId::EndpointNoSocket)
-    };
-    let mut parts: Vec<String> = gathered.groups.iter().filter(told).map(ended).collect();
+    let mut parts: Vec<String> = of_note(gathered).filter(|((id, _), _)| !is_minor(*id)).map(ended).collect();
     if parts.is_empty() || gathered.flows > 1 {
-        parts.push(format!("{none} in {}", duration(span)));
+        parts.push(none_died(timelines, gathered));
     }
     let survived = timelines
         .iter()
         .flat_map(|judged| judged.services.ranked())
         .filter_map(|(_, service)| service.packet.survived_max);
     parts.extend(survived.max().map(|survived| format!("the longest silence that survived is {}", duration(survived))));
-    let gave_up = gathered.counts.contains_key(&VerdictId::KeepaliveExhausted);
-    if let ((flows @ 1.., sent, answered), false) = (gathered.kept_alive, gave_up) {
+    if let (flows @ 1.., sent, answered) = gathered.kept_alive {
         let probes = plural(sent, "keepalive probe");
         parts.push(format!("{} kept alive: {probes}, {} answered", plural(flows, "flow"), count(answered)));
     }
-    let inconclusive = gathered.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0);
-    let next_step = (inconclusive > 0)
-        .then(|| "Capture at both ends of the path at once: tcpdump -i any -s 128 -w proof.pcap tcp".to_owned());
-    if inconclusive > 0 {
-        parts.push(format!("{} could not be decided", plural(inconclusive, "flow")));
+    let undecided = gathered.undecided();
+    let next_step = open_question(timelines, undecided);
+    if undecided > 0 && undecided < u64::from(gathered.flows) {
+        parts.push(format!("{} could not be decided", plural(undecided, "flow")));
     }
     Summary { sentence: capitalised(&format!("{}.", parts.join("; "))), next_step }
+}
+
+/// Groups of flows of which it is known how they ended.
+fn of_note(gathered: &Gathered) -> impl Iterator<Item = (&(VerdictId, Option<Socket>), &Group)> {
+    gathered.groups.iter().filter(|((id, _), _)| *id != VerdictId::Inconclusive)
+}
+
+/// Whether an end is told behind the answer to the question about silence, not before it.
+fn is_minor(id: VerdictId) -> bool {
+    words::severity(id) == "low"
+}
+
+/// That no flow died of silence, as far as the capture can tell, and what happened to some in its stead.
+fn none_died(timelines: &[Judged], gathered: &Gathered) -> String {
+    let (flows, undecided) = (u64::from(gathered.flows), gathered.undecided());
+    let which = match (flows, undecided) {
+        (1, 1) => return "whether the only flow died of silence cannot be decided by this capture".to_owned(),
+        (all, none_judged) if all == none_judged => {
+            let flows = plural(flows, "flow");
+            return format!("whether any of {flows} died of silence cannot be decided by this capture");
+        }
+        (1, _) => "the only flow did not die".to_owned(),
+        (_, 0) => format!("none of {} died", plural(flows, "flow")),
+        _ => format!("none of the {} that could be decided died", plural(flows - undecided, "flow")),
+    };
+    let span = timelines.iter().map(|judged| judged.limits.span).max().unwrap_or_default();
+    let minor = of_note(gathered).filter(|((id, _), _)| is_minor(*id));
+    let instead: Vec<String> = minor
+        .map(|((id, _), group)| match (flows, group.flows.total()) {
+            (1, _) => format!(" but {}", words::happened(*id, 1)),
+            (_, some) => format!("; {} {}", plural(some, "flow"), words::happened(*id, some)),
+        })
+        .collect();
+    format!("{which} of silence in {}{}", duration(span), instead.concat())
 }
 
 /// A group of flows that ended badly, but not of silence.
