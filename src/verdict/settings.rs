@@ -81,10 +81,10 @@ fn interval(stats: &KeepaliveStats) -> Option<Estimate> {
 
 fn estimate(seen: SpanRange) -> Option<Estimate> {
     let (shortest, longest) = seen.bounds()?;
-    let most = shortest;
-    let least = Span::from_nanos(longest.as_nanos() / 9 * 8);
+    let on_time = |late: Span| Span::from_nanos(late.minus(JITTER).as_nanos().max(0) / 9 * 8);
+    let most = shortest.plus(JITTER);
     // Spacings that no single setting explains: the shortest alone is a bound.
-    let least = if least > most { Span::from_nanos(shortest.as_nanos() / 9 * 8) } else { least };
+    let least = if on_time(longest) > most { on_time(shortest) } else { on_time(longest) };
     Some(Estimate { least, most, likely: roundest(least, most) })
 }
 
@@ -97,7 +97,7 @@ const ROUND: [&[i64]; 13] =
 
 /// The roundest number of whole seconds between two bounds.
 fn roundest(least: Span, most: Span) -> Option<Span> {
-    let (least, most) = (least.minus(JITTER).as_nanos(), most.plus(JITTER).as_nanos());
+    let (least, most) = (least.as_nanos(), most.as_nanos());
     let greatest = |step: &i64| most / Span::from_secs(*step).as_nanos() * Span::from_secs(*step).as_nanos();
     let within = |value: &i64| *value >= least && *value > 0;
     ROUND.iter().find_map(|steps| steps.iter().map(greatest).filter(within).max()).map(Span::from_nanos)
