@@ -27,6 +27,7 @@ use crate::report::units::TimeFormat;
 use crate::time::Span;
 use crate::timeouts::parse_duration;
 use crate::verdict::VerdictId;
+use crate::verdict::advice::Stack;
 
 /// What will run.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +80,7 @@ Examples:
   idlegap --format json incident.pcap.zst | jq '.flows[].verdict.id'
   idlegap trace --flow 3 incident.pcap           one line per segment of one flow
   idlegap timeouts 350                           who is known to give up after 350 s
+  idlegap --assume aws-nlb-tcp incident.pcap     whether it can be that box
 
 Captures are pcap or pcapng, plain or compressed with gzip, zstd, lz4 or xz.
 The report goes to standard output, everything else to standard error.
@@ -105,7 +107,8 @@ Examples:
   idlegap timeouts                    all of them
   idlegap timeouts 350                whose default is 350 s, or can be set to it
   idlegap timeouts azure nat          rows that hold these words
-  idlegap timeouts aws-nlb-tcp        one row explained, with its source";
+  idlegap timeouts aws-nlb-tcp        one row explained, with its source
+  idlegap timeouts --format markdown  all of them as a page to publish";
 
 #[derive(Debug, Parser)]
 #[command(name = "idlegap", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 100)]
@@ -181,6 +184,12 @@ struct ReportArgs {
     /// XDG_CONFIG_HOME or ~/.config.
     #[arg(long, value_name = "FILE")]
     timeouts: Option<PathBuf>,
+    /// Say whether the capture agrees that the path goes through this box: the id of a row, as `idlegap timeouts` lists them
+    #[arg(long, value_name = "ID")]
+    assume: Option<String>,
+    /// Advice for this stack only, beside what holds for all [default: what the capture suggests]
+    #[arg(long, value_name = "NAME", value_parser = stacks())]
+    stack: Option<String>,
     /// End with exit code 1 if a flow has one of these verdicts
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts())]
     fail_on: Vec<String>,
@@ -255,6 +264,11 @@ fn verdicts() -> PossibleValuesParser {
     PossibleValuesParser::new(VerdictId::ALL.iter().map(|id| id.name()))
 }
 
+/// The stacks that there is advice for.
+fn stacks() -> PossibleValuesParser {
+    PossibleValuesParser::new(Stack::ALL.iter().map(|stack| stack.name()))
+}
+
 fn duration(text: &str) -> Result<Span, &'static str> {
     parse_duration(text).ok_or("a duration is written as 90, 1.5s, 5m50s or 2h")
 }
@@ -281,6 +295,8 @@ impl Typed {
                 format: self.report.lower(self.time, self.width, &target, surroundings),
                 source: self.source.lower(None, surroundings)?,
                 timeouts: self.report.timeouts,
+                assume: self.report.assume,
+                stack: self.report.stack.as_deref().and_then(Stack::from_name),
                 fail_on: self.report.fail_on,
                 target,
                 quiet,

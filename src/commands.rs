@@ -57,6 +57,14 @@ pub enum Error {
         /// The file.
         name: String,
     },
+    /// A timeout that the table does not have is to be assumed.
+    #[error("there is no timeout {id:?} in the table.{near} `idlegap timeouts` lists all of them")]
+    NoTimeout {
+        /// What was asked for.
+        id: String,
+        /// What may have been meant, as a question with a space before it.
+        near: String,
+    },
     /// A flow that is not there was asked for.
     #[error("there is no flow {flow}: {known}")]
     NoFlow {

@@ -11,11 +11,13 @@ pub mod endpoint;
 pub mod fragments;
 pub mod gaps;
 pub mod heads;
+mod held;
 pub mod key;
 pub mod kind;
 pub mod mark;
 pub mod probes;
 pub mod resets;
+mod silences;
 pub mod table;
 pub mod turns;
 

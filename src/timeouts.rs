@@ -17,6 +17,7 @@ pub use entry::{
     Seconds, State,
 };
 pub use load::{TableError, UserFile, user_file};
+pub(crate) use matching::JITTER;
 pub use matching::{Candidate, Clock, Fit, Observation, lateness};
 pub use search::{Hit, Why, parse_duration};
 pub use table::Table;

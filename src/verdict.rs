@@ -4,6 +4,7 @@
 //! that an endpoint does not give.
 
 pub mod advice;
+pub mod assume;
 pub mod attribution;
 pub mod inventory;
 pub mod outcome;

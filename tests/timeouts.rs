@@ -500,3 +500,35 @@ fn the_arguments_are_well_formed() {
     let arguments = TimeoutsArgs::from_arg_matches(&matches).unwrap();
     assert_eq!((arguments.query.join(" "), arguments.format), ("aws 350".to_owned(), Format::Json));
 }
+
+// ---- the page
+
+/// To write it anew after a wanted change: `UPDATE=1 cargo test --test timeouts page`, then read the difference.
+#[test]
+fn the_page_of_the_documentation_is_the_table() {
+    let mut page = Vec::new();
+    render(&table(), "", Format::Markdown, 80, &mut page).expect("a vector takes everything");
+    let page = String::from_utf8(page).expect("text is UTF-8");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/TIMEOUTS.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &page).expect("the page can be written");
+    }
+    assert!(page == std::fs::read_to_string(&path).unwrap_or_default(), "docs/TIMEOUTS.md is not what is printed now");
+    for id in
+        table().entries().iter().map(|entry| &entry.id).chain(table().keepalive_defaults().iter().map(|row| &row.id))
+    {
+        assert_eq!(page.matches(&format!("`{id}`")).count(), 1, "{id}");
+    }
+}
+
+#[test]
+fn nothing_in_a_row_is_markup_on_the_page() {
+    let own = OWN.replace("Our proxy", "a|b <img> *c* [d](e)");
+    let table = table().merged("own_|_table.toml", &own).unwrap();
+    let mut page = Vec::new();
+    assert_eq!(render(&table, "our-proxy", Format::Markdown, 80, &mut page).unwrap(), Found::Rows);
+    let page = String::from_utf8(page).unwrap();
+    let row = page.lines().find(|line| line.contains("`our-proxy`")).unwrap();
+    assert!(row.contains(r"a\|b \<img\> \*c\* \[d\](e)") && row.contains(r"own\_\|\_table.toml"), "{row}");
+    assert_eq!(row.matches(" | ").count(), 4, "{row}");
+}

@@ -89,6 +89,15 @@ fn verdicts_to_fail_on_are_a_closed_list() {
 }
 
 #[test]
+fn stacks_are_a_closed_list_and_any_timeout_can_be_assumed() {
+    let job = analysis(&["--stack", "go", "--assume", "our-box", "a.pcap"]);
+    assert_eq!((job.stack, job.assume.as_deref()), (Some(Stack::Go), Some("our-box")));
+    assert_eq!(analysis(&["a.pcap"]).stack, None);
+    let message = error(&["--stack", "cobol", "a.pcap"]);
+    assert!(Stack::ALL.iter().all(|stack| message.contains(stack.name())), "{message}");
+}
+
+#[test]
 fn commands_have_their_own_options() {
     let Run::Trace(job) = run(&["trace", "--flow", "3", "--format", "jsonl", "--time", "epoch", "a.pcap"]) else {
         panic!("no trace")

@@ -6,10 +6,12 @@ use super::console::Console;
 use super::output::Target;
 use super::read::{Source, Unwatched, read};
 use super::{Error, Status, timeouts};
-use crate::report::build::build;
+use crate::report::build::{Asked, build};
 use crate::report::json::{self, JsonOptions};
 use crate::report::model::Report;
 use crate::report::text::{self, TextOptions};
+use crate::timeouts::{Entry, Table};
+use crate::verdict::advice::Stack;
 
 /// What the analysis is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +22,10 @@ pub struct Job {
     pub format: Format,
     /// The user's own table of timeouts.
     pub timeouts: Option<PathBuf>,
+    /// Id of the timeout that the path is assumed to have.
+    pub assume: Option<String>,
+    /// The only stack that advice is wanted for.
+    pub stack: Option<Stack>,
     /// Ids of verdicts that make the run fail.
     pub fail_on: Vec<String>,
     /// Where the report goes.
@@ -40,16 +46,17 @@ pub enum Format {
 /// Reads, analyses and reports.
 ///
 /// # Errors
-/// If nothing can be read, or if the report cannot be written.
+/// If nothing can be read, if the timeout to assume is not in the table, or if the report cannot be written.
 pub fn run(job: &Job) -> Result<Status, Error> {
     let table = timeouts::load(job.timeouts.as_deref())?;
+    let assume = job.assume.as_deref().map(|id| assumed(&table, id)).transpose()?;
     let mut output = job.target.open(&job.source.inputs)?;
     let mut console = Console::new(job.quiet);
     let reading = read(&job.source, &mut console, &mut Unwatched)?;
     if reading.timelines.is_empty() {
         return Ok(Status::Failed);
     }
-    let built = build(reading.timelines, reading.numbers, &table);
+    let built = build(reading.timelines, reading.numbers, &table, Asked { stack: job.stack, assume });
     let written = match &job.format {
         Format::Text(options) => text::render(&built.report, &built, options, &mut output),
         Format::Json(options) => json::render(&built.report, &built, options, &mut output),
@@ -60,6 +67,15 @@ pub fn run(job: &Job) -> Result<Status, Error> {
         // Nobody reads on, but the verdict stands.
         _ => Ok(status(&console, &built.report, &job.fail_on)),
     }
+}
+
+/// The row with that id, however it was capitalised.
+fn assumed<'a>(table: &'a Table, id: &str) -> Result<&'a Entry, Error> {
+    table.get(&id.trim().to_lowercase()).ok_or_else(|| {
+        let near: Vec<_> = table.suggestions(id).into_iter().filter(|id| table.get(id).is_some()).collect();
+        let near = if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(", ")) };
+        Error::NoTimeout { id: id.to_owned(), near }
+    })
 }
 
 fn status(console: &Console, report: &Report, fail_on: &[String]) -> Status {

@@ -2,6 +2,7 @@
 
 mod explain;
 mod grid;
+mod markdown;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -37,6 +38,8 @@ pub enum Format {
     Text,
     /// One JSON object
     Json,
+    /// A page of Markdown, by kinds, with the source of every row
+    Markdown,
 }
 
 /// What `idlegap timeouts` is to do.
@@ -118,6 +121,8 @@ pub fn render(table: &Table, query: &str, format: Format, width: u16, out: &mut 
     if format == Format::Json {
         serde_json::to_writer_pretty(&mut *out, &selection)?;
         writeln!(out)?;
+    } else if format == Format::Markdown {
+        markdown::page(&selection.timeouts, &selection.keepalive_defaults, out)?;
     } else if selection.is_empty() {
         unknown(table, query, out)?;
     } else if let Some(entry) = table.get(&id) {

@@ -1,18 +1,15 @@
 //! What a classified segment changes in its flow.
 
-use std::net::IpAddr;
-
 use crate::flow::classify::{Class, HeldFate};
-use crate::flow::gaps::{Clock, Ender, Gap, Gaps, Outcome};
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::dating::Stamped;
-use crate::flow::probes::{Answer, Held, Pending, Probes};
+use crate::flow::probes::{Answer, Pending, Probes};
 use crate::flow::resets::{self, Acceptability};
 use crate::flow::turns::{Budget, Piece};
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation, Turn};
 use crate::seq::Seq;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use crate::wire::{Flags, Segment};
 
 /// What all flows share while segments are applied.
@@ -113,28 +110,6 @@ impl Flow {
         }
     }
 
-    /// The peer of a sender whose segments are held, undecided between unanswered probes and answers, if there is one.
-    #[must_use]
-    pub fn silent_peer(&self) -> Option<IpAddr> {
-        let undecided = |direction: &Direction| {
-            let held = self.probes(*direction).and_then(|probes| probes.held.as_ref());
-            held.is_some_and(|held| held.count > 2)
-        };
-        let direction = Direction::BOTH.into_iter().find(undecided)?;
-        Some(if direction == Direction::FromInitiator { self.server().ip } else { self.client().ip })
-    }
-
-    /// The capture shows the peer's segments elsewhere: its silence here is real, and what it left unanswered were
-    /// probes, if they came in a rhythm (rule 7).
-    pub(crate) fn settle_silent_peer(&mut self, relabels: &mut Vec<Relabel>) {
-        for direction in Direction::BOTH {
-            let slot = self.probes_mut(direction);
-            if let Some(held) = slot.as_mut().and_then(|probes| probes.held.take_if(|held| held.is_rhythmic())) {
-                self.promote(direction, &held, SegmentKind::KeepaliveProbe, relabels);
-            }
-        }
-    }
-
     /// The capture ended at `end`: decides what is left to decide.
     pub fn finish(&mut self, end: Timestamp, relabels: &mut Vec<Relabel>) {
         for direction in Direction::BOTH {
@@ -174,61 +149,6 @@ impl Flow {
             self.end_mut(direction.reverse()).challenged = Some(mark.time);
         }
         self.extras_mut().resets.push(reset);
-    }
-
-    /// Rule 7: what was held becomes a probe, or an ordinary segment again.
-    fn resolve_held(&mut self, direction: Direction, class: &Class, relabels: &mut Vec<Relabel>) {
-        for (owner, fate) in [(direction, class.held), (direction.reverse(), class.peer_held)] {
-            let slot = self.probes_mut(owner);
-            if matches!(fate, HeldFate::Unchanged | HeldFate::Join) {
-                continue;
-            }
-            let Some(held) = slot.as_mut().and_then(|probes| probes.held.take()) else {
-                continue;
-            };
-            match fate {
-                HeldFate::Unchanged | HeldFate::Join => {}
-                HeldFate::Promote => self.promote(owner, &held, SegmentKind::KeepaliveProbe, relabels),
-                HeldFate::PromoteToWindowProbe => self.promote(owner, &held, SegmentKind::ZeroWindowProbe, relabels),
-                HeldFate::Release => {
-                    let kind = if held.len == 0 { SegmentKind::Ack } else { SegmentKind::Data };
-                    relabels.extend(held.marks().map(|mark| Relabel { frame: mark.frame, kind, notes: Notes::NONE }));
-                }
-            }
-            let slot = self.probes_mut(owner);
-            if slot.as_ref().is_some_and(|probes| probes.latest.is_none()) {
-                *slot = None;
-            }
-        }
-    }
-
-    fn promote(&mut self, owner: Direction, held: &Held, kind: SegmentKind, relabels: &mut Vec<Relabel>) {
-        let notes = if held.len == 0 { Notes::INFERRED } else { Notes::INFERRED | Notes::ONE_BYTE };
-        let probes = self.probes_mut(owner).get_or_insert_default();
-        for mark in held.marks() {
-            let probe = Pending {
-                seq: held.seq,
-                mark,
-                kind,
-                one_byte: held.len == 1,
-                ambiguous: false,
-                answered: false,
-                answer: None,
-                echo: held.echo,
-            };
-            probes.sent(probe, None);
-            probes.keepalive.inferred = probes.keepalive.inferred.saturating_add(1);
-            relabels.push(Relabel { frame: mark.frame, kind, notes });
-        }
-        if kind == SegmentKind::ZeroWindowProbe {
-            let count = &mut self.end_mut(owner).counters.zero_window_probes;
-            *count = count.saturating_add(u32::from(held.count));
-        }
-        let end = self.end_mut(owner);
-        let next = held.seq.plus(1);
-        end.snd_nxt = Some(end.snd_nxt.map_or(next, |nxt| nxt.max(next)));
-        end.top = Some(crate::flow::endpoint::Unit::Data);
-        end.counters.payload_bytes = end.counters.payload_bytes.saturating_sub(u64::from(held.len));
     }
 
     fn apply_answer(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, class: &Class) {
@@ -311,21 +231,6 @@ impl Flow {
             let count = &mut self.end_mut(direction).counters.zero_window_probes;
             *count = count.saturating_add(1);
         }
-    }
-
-    fn hold(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark) {
-        let held = &mut self.probes_mut(direction).get_or_insert_default().held;
-        let fresh = || Held {
-            seq: segment.seq,
-            ack: segment.ack,
-            len: segment.payload_len,
-            pushed: segment.flags.has(Flags::PSH),
-            echo: segment.options.timestamps.map(|(_, echo)| echo),
-            marks: Default::default(),
-            count: 0,
-            spacing: None,
-        };
-        held.get_or_insert_with(fresh).join(mark);
     }
 
     fn apply_sequence(
@@ -504,133 +409,6 @@ impl Flow {
             }
         }
     }
-
-    /// Lets the segment end, answer or repeat the question of idle gaps, on both clocks.
-    fn follow_gaps(
-        &mut self,
-        direction: Direction,
-        segment: &Segment<'_>,
-        mark: Mark,
-        class: &Class,
-        kind: SegmentKind,
-    ) {
-        if !self.is_established() {
-            return;
-        }
-        let is_payload = matches!(kind, SegmentKind::Data | SegmentKind::OutOfOrder)
-            || (kind == SegmentKind::Fin && !class.notes.has(Notes::RETRANSMISSION));
-        self.follow_clock(Clock::Packet, Some(self.last), direction, segment, mark, kind);
-        if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
-            // Before the first payload the connection itself is what was last heard of.
-            let start = self.last_payload.or(Some(self.first)).filter(|_| is_payload || kind == SegmentKind::Rst);
-            self.follow_clock(Clock::Payload, start, direction, segment, mark, kind);
-        }
-    }
-
-    /// One clock: `start` is where the silence that this segment ends began, if it ends any.
-    fn follow_clock(
-        &mut self,
-        clock: Clock,
-        start: Option<Mark>,
-        direction: Direction,
-        segment: &Segment<'_>,
-        mark: Mark,
-        kind: SegmentKind,
-    ) {
-        let threshold = self.gap_threshold();
-        let length = start.map_or(Span::ZERO, |start| mark.time.since(start.time));
-        let waits_for_acknowledgment = kind == SegmentKind::Retransmission && self.end(direction).in_flight();
-        let half_closed = self.fins() == 1;
-        let needs = (!segment.is_empty() && !kind.is_probe()).then(|| segment.end());
-        let slot = match clock {
-            Clock::Packet => &mut self.packet_gaps,
-            Clock::Payload => &mut self.payload_gaps,
-        };
-        // A silence that began with a question open is no idle gap, but the wait for its answer.
-        let in_question =
-            slot.as_mut().is_some_and(|gaps| settle(gaps, clock, direction, segment, kind, needs, length >= threshold));
-        let (Some(start), false) = (start, in_question || length < threshold || waits_for_acknowledgment) else {
-            return;
-        };
-        let gaps = slot.get_or_insert_default();
-        let ended_by = Some(Ender { mark, direction, kind });
-        let gap = Gap { start, ended_by, length, outcome: Outcome::Open, half_closed };
-        if kind == SegmentKind::Rst {
-            gaps.keep(Gap { outcome: Outcome::Died, ..gap });
-        } else {
-            gaps.ended(gap, direction, needs);
-        }
-    }
-
-    fn finish_gaps(&mut self, end: Timestamp) {
-        let (threshold, rto) = (self.gap_threshold(), self.rto());
-        let obeyed = !self.resets().any(|reset| reset.sender_lives && reset.receiver_lives);
-        let over = self.fins() == 2 || (obeyed && self.resets().any(resets::Reset::is_effective));
-        let both_seen = self.ends.iter().all(|end| end.last.is_some());
-        let half_closed = self.fins() == 1;
-        let starts = [(Clock::Packet, Some(self.last)), (Clock::Payload, self.last_payload.or(Some(self.first)))];
-        for (clock, start) in starts {
-            let slot = match clock {
-                Clock::Packet => &mut self.packet_gaps,
-                Clock::Payload => &mut self.payload_gaps,
-            };
-            if let Some(gaps) = slot {
-                let unanswered = gaps.undecided().is_some_and(|undecided| {
-                    let asked = undecided.gap.ended_by.map_or(end, |ender| ender.mark.time);
-                    let waited = end.since(asked) >= rto.times(3).max(threshold);
-                    both_seen && waited && (undecided.answer.is_some() || undecided.repeats > 0)
-                });
-                gaps.decide(if unanswered { Outcome::Died } else { Outcome::Open });
-            }
-            let Some(start) = start.filter(|_| !over) else {
-                continue;
-            };
-            let length = end.since(start.time);
-            let asked = slot.as_ref().and_then(|gaps| gaps.died()).is_some();
-            if length >= threshold && !asked {
-                let gap = Gap { start, ended_by: None, length, outcome: Outcome::Open, half_closed };
-                slot.get_or_insert_default().keep(gap);
-            }
-        }
-    }
-}
-
-/// Decides the gap that waits for an answer, if this segment decides it; returns whether one was waiting.
-fn settle(
-    gaps: &mut Gaps,
-    clock: Clock,
-    direction: Direction,
-    segment: &Segment<'_>,
-    kind: SegmentKind,
-    needs: Option<Seq>,
-    silence: bool,
-) -> bool {
-    let Some(undecided) = gaps.undecided().copied() else {
-        return false;
-    };
-    let probe_asked = undecided.gap.ended_by.is_some_and(|ender| ender.kind.is_probe());
-    if kind == SegmentKind::Rst {
-        gaps.decide(Outcome::Died);
-    } else if direction == undecided.asked {
-        let asked_nothing = undecided.answer.is_none() && !probe_asked;
-        if asked_nothing && silence && undecided.repeats == 0 {
-            gaps.decide(Outcome::Open);
-            return false;
-        }
-        gaps.repeated(kind, needs);
-    } else {
-        let answered = match undecided.answer {
-            Some(end) => segment.acknowledged().is_some_and(|ack| !ack.before(end)),
-            None => !kind.is_probe(),
-        };
-        let closed = undecided.gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Fin);
-        if answered && closed && clock == Clock::Payload {
-            gaps.decide_closed();
-        } else if answered {
-            gaps.decide(Outcome::Survived);
-        }
-    }
-    true
 }
 
 /// Keeps what an answer shows of its sender, and with `stamp` (when the prober sent last, and with which timestamps) of the

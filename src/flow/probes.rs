@@ -146,6 +146,8 @@ pub struct KeepaliveStats {
     pub one_byte: u32,
     /// Probes answered by an ACK or by payload.
     pub answered: u32,
+    /// Probes whose answer was not captured, but shows in what the prober echoed next.
+    pub unseen: u32,
     /// Probes answered by a RST.
     pub reset: u32,
     /// Probes known only by what followed.
@@ -182,7 +184,7 @@ impl KeepaliveStats {
     /// Probes that nothing answered.
     #[must_use]
     pub const fn unanswered(&self) -> u32 {
-        self.total().saturating_sub(self.answered).saturating_sub(self.reset)
+        self.total().saturating_sub(self.answered).saturating_sub(self.unseen).saturating_sub(self.reset)
     }
 
     /// Whether unanswered probes came further and further apart, as a retransmission timer has it.
@@ -230,7 +232,8 @@ impl Probes {
         if probe.kind != SegmentKind::KeepaliveProbe {
             return None;
         }
-        self.keepalive.answered = self.keepalive.answered.saturating_add(1);
+        let count = if answer.is_some() { &mut self.keepalive.answered } else { &mut self.keepalive.unseen };
+        *count = count.saturating_add(1);
         self.keepalive.run = 0;
         Some(*probe)
     }

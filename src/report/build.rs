@@ -11,7 +11,8 @@ use crate::report::numbers::FlowNumbers;
 use crate::report::units::rfc3339;
 use crate::report::words;
 use crate::time::{Span, Timestamp};
-use crate::timeouts::Table;
+use crate::timeouts::{Entry, Table};
+use crate::verdict::advice::Stack;
 use crate::verdict::attribution::attribute;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::quality::{Limits, ceiling, limits};
@@ -31,6 +32,15 @@ pub struct Timeline {
     pub analysis: Analysis,
     /// The files, by their index in the report's `captures`.
     pub files: Vec<(usize, CaptureInfo)>,
+}
+
+/// What the user asked of the report beside its subject.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The only stack that advice is wanted for.
+    pub stack: Option<Stack>,
+    /// The timeout that the path is assumed to have.
+    pub assume: Option<&'a Entry>,
 }
 
 /// The report, and the flows it builds on demand.
@@ -81,11 +91,11 @@ impl Judged {
 
 /// Builds the report of a run over `timelines`, whose flows have these `numbers`, with known timeouts from `table`.
 #[must_use]
-pub fn build(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &Table) -> Built<'_> {
+pub fn build<'a>(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &'a Table, asked: Asked<'_>) -> Built<'a> {
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
     let timelines: Vec<_> = timelines.into_iter().map(Judged::new).collect();
-    let report = conclude::report(&timelines, &numbers, table, several_files);
+    let report = conclude::report(&timelines, &numbers, table, several_files, asked);
     Built { report, timelines, numbers, table, several_files }
 }
 

@@ -1,5 +1,6 @@
 //! What the whole capture says: its quality, the services, the findings, and the one sentence.
 
+mod assumption;
 mod findings;
 mod gather;
 mod quality;
@@ -8,7 +9,7 @@ mod sentence;
 use crate::analyzer::FileAccount;
 use crate::flow::SegmentKind;
 use crate::flow::gaps::{Clock, Gap, Outcome};
-use crate::report::build::{self, Judged};
+use crate::report::build::{self, Asked, Judged};
 use crate::report::model::{self, Candidate, Frame, Report, Service};
 use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
@@ -27,10 +28,16 @@ const HOLDERS: usize = 8;
 const CANDIDATES: usize = 5;
 
 /// Concludes from all timelines.
-pub(crate) fn report(timelines: &[Judged], numbers: &FlowNumbers, table: &Table, several_files: bool) -> Report {
+pub(crate) fn report(
+    timelines: &[Judged],
+    numbers: &FlowNumbers,
+    table: &Table,
+    several_files: bool,
+    asked: Asked<'_>,
+) -> Report {
     let gathered = Gathered::from(timelines, numbers);
     let services = services(timelines, table);
-    let findings = findings::findings(timelines, &gathered, table, several_files);
+    let findings = findings::findings(timelines, &gathered, table, several_files, asked.stack);
     let captures = captures(timelines, several_files);
     let summary = sentence::summary(timelines, &gathered, &services, table);
     Report {
@@ -39,6 +46,7 @@ pub(crate) fn report(timelines: &[Judged], numbers: &FlowNumbers, table: &Table,
         services,
         findings,
         summary,
+        assumption: asked.assume.map(|entry| assumption::test(entry, timelines, numbers, several_files)),
         flows_total: gathered.flows,
         verdicts: VerdictId::ALL
             .iter()

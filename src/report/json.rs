@@ -27,6 +27,9 @@ pub fn render(report: &Report, flows: &impl Flows, options: &JsonOptions, out: &
     member(out, "schema_version", &SCHEMA_VERSION)?;
     member(out, "tool", &Tool::SELF)?;
     member(out, "summary", &report.summary)?;
+    if let Some(assumption) = &report.assumption {
+        member(out, "assumption", assumption)?;
+    }
     list(out, "captures", report.captures.iter())?;
     list(out, "flows", listed(report, flows, options))?;
     member(out, "flows_total", &report.flows_total)?;

@@ -22,6 +22,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The report in one paragraph.
     pub summary: Summary,
+    /// Whether an assumption about the path holds, where one was made.
+    pub assumption: Option<Assumption>,
     /// Flows in all.
     pub flows_total: u32,
     /// Numbers of the flows that matter, the worst first.
@@ -43,6 +45,23 @@ pub struct Summary {
     pub sentence: String,
     /// What to do to learn more, where the capture cannot prove the answer; often a command.
     pub next_step: Option<String>,
+}
+
+/// Whether the path can go through a box of the table of timeouts.
+#[derive(Clone, Debug, Serialize)]
+pub struct Assumption {
+    /// The row's id in the table.
+    pub id: String,
+    /// Vendor.
+    pub vendor: String,
+    /// Product.
+    pub product: String,
+    /// The value that was tested, in seconds.
+    pub idle_s: f64,
+    /// `holds`, `contradicted` or `untested`.
+    pub verdict: &'static str,
+    /// What was seen that decides it, in whole sentences, the weightiest first.
+    pub reasons: Vec<String>,
 }
 
 /// The program that wrote the report.

@@ -54,6 +54,7 @@ const HOLDERS: usize = 4;
 pub fn render(report: &Report, flows: &impl Flows, options: &TextOptions, out: &mut impl Write) -> io::Result<()> {
     let mut page = Page::new(out, options.width, options.color);
     page.strong(&escaped(&report.summary.sentence))?;
+    assumption(report, &mut page)?;
     if let Some(next_step) = &report.summary.next_step {
         page.paragraph("Next: ", &escaped(next_step))?;
     }
@@ -62,6 +63,21 @@ pub fn render(report: &Report, flows: &impl Flows, options: &TextOptions, out: &
     services(report, options, &mut page)?;
     inventory(report, &mut page)?;
     captures::render(report, options, &mut page)
+}
+
+/// Whether the assumption holds, and why.
+fn assumption(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+    let Some(assumption) = &report.assumption else { return Ok(()) };
+    let verdict = match assumption.verdict {
+        "holds" => "the capture agrees",
+        "contradicted" => "the capture contradicts it",
+        _ => "the capture does not test it",
+    };
+    let idle = units::duration(Span::from_secs_f64(assumption.idle_s));
+    let product = product(&assumption.vendor, &assumption.product);
+    let text = format!("through {product}, {idle} ({}): {verdict}.", assumption.id);
+    page.paragraph("Assumed: ", &escaped(&text))?;
+    assumption.reasons.iter().try_for_each(|reason| page.paragraph("  - ", &escaped(reason)))
 }
 
 fn findings(report: &Report, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {

@@ -19,7 +19,7 @@ use super::table::Table;
 use crate::time::Span;
 
 /// By how much a silence may look shorter at the capture point than at the box with the timer: queueing before one of its ends.
-const JITTER: Span = Span::from_millis(50);
+pub(crate) const JITTER: Span = Span::from_millis(50);
 
 /// How far apart the looks of a box for expired flows are at most.
 const SWEEP: Span = Span::from_secs(2);
@@ -190,6 +190,14 @@ fn manner_agreement(entry: &Entry, manner: Option<Expiry>) -> Agreement {
     }
 }
 
+impl Entry {
+    /// Whether it is known, or reasoned, to kill in another manner than `manner`.
+    #[must_use]
+    pub fn kills_otherwise(&self, manner: Option<Expiry>) -> bool {
+        manner_agreement(self, manner) == Agreement::Disagrees
+    }
+}
+
 fn clock_agreement(entry: &Entry, clock: Clock) -> Agreement {
     match (clock, entry.refresh) {
         (Clock::Packet, Refresh::Refreshed) | (Clock::Payload, Refresh::NotRefreshed) => Agreement::Agrees,
@@ -263,7 +271,7 @@ fn explain_clock(candidate: &mut Candidate<'_>, seen: &Observation) {
     match (seen.clock, entry.refresh) {
         (Clock::Packet, Refresh::Refreshed) => reasons.push("its timer counts packets, and there were none".to_owned()),
         (Clock::Payload, Refresh::NotRefreshed) => {
-            reasons.push("its timer counts payload alone, and keepalives did not prevent the death".to_owned());
+            reasons.push("its timer counts payload alone, and there was none".to_owned());
         }
         (_, Refresh::Unknown) => against.push("whether keepalives restart its timer is not known".to_owned()),
         _ => {}

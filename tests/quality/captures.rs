@@ -5,7 +5,7 @@ use std::path::Path;
 
 use idlegap::analyzer::{Analysis, Analyzer, Options};
 use idlegap::capture::{CaptureInfo, Input, Reader};
-use idlegap::report::build::{Timeline, build};
+use idlegap::report::build::{Asked, Timeline, build};
 use idlegap::report::model::Quality;
 use idlegap::report::numbers::FlowNumbers;
 use idlegap::script::{Script, to_pcap};
@@ -46,7 +46,7 @@ pub(crate) fn report(analysis: Analysis, info: CaptureInfo) -> Vec<Quality> {
     let mut numbers = FlowNumbers::default();
     numbers.begin_file(0);
     (0u32..).zip(&analysis.flows).for_each(|(index, _)| numbers.note(0, index));
-    let built = build(vec![Timeline { analysis, files: vec![(0, info)] }], numbers, &table);
+    let built = build(vec![Timeline { analysis, files: vec![(0, info)] }], numbers, &table, Asked::default());
     built.report.captures[0].quality.clone()
 }
 

@@ -78,7 +78,7 @@ pub(super) fn stack(stack: &KeepaliveDefault, width: u16) -> Grid {
     page.finish()
 }
 
-fn range(entry: &Entry) -> String {
+pub(super) fn range(entry: &Entry) -> String {
     let least = entry.min.map(|min| duration(min.span()));
     let most = entry.max.map(|max| duration(max.span()));
     match (least, most) {
@@ -90,7 +90,7 @@ fn range(entry: &Entry) -> String {
     }
 }
 
-fn restarted_by(entry: &Entry) -> &'static str {
+pub(super) fn restarted_by(entry: &Entry) -> &'static str {
     match (entry.counts, entry.refresh, entry.state) {
         (Counts::Lifetime, ..) => "nothing: it limits the age of the connection, busy or not",
         (Counts::Exchange, ..) => "the next request only: it limits one request with its answer",
@@ -101,7 +101,7 @@ fn restarted_by(entry: &Entry) -> &'static str {
     }
 }
 
-fn at_expiry(expiry: Expiry) -> &'static str {
+pub(super) fn at_expiry(expiry: Expiry) -> &'static str {
     match expiry {
         Expiry::SilentDrop => "the flow is forgotten and nobody is told; later packets are dropped (silent-drop)",
         Expiry::RstBoth => "both ends are sent a RST at once (rst-both)",

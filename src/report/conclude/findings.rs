@@ -9,11 +9,17 @@ use crate::report::units::{duration, plural};
 use crate::report::words;
 use crate::timeouts::Table;
 use crate::verdict::VerdictId;
-use crate::verdict::advice::{Situation, advise};
+use crate::verdict::advice::{Situation, Stack, advise};
 use crate::verdict::service::{Bracket, manner};
 
 /// One finding per verdict and service.
-pub(super) fn findings(timelines: &[Judged], gathered: &Gathered, table: &Table, several_files: bool) -> Vec<Finding> {
+pub(super) fn findings(
+    timelines: &[Judged],
+    gathered: &Gathered,
+    table: &Table,
+    several_files: bool,
+    stack: Option<Stack>,
+) -> Vec<Finding> {
     let one = |((id, server), group): (&(VerdictId, Option<Socket>), &Group)| {
         let service = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
         let clock = group.first.gap.map_or(Clock::Packet, |(clock, _)| clock);
@@ -21,7 +27,8 @@ pub(super) fn findings(timelines: &[Judged], gathered: &Gathered, table: &Table,
             Clock::Packet => service.packet,
             Clock::Payload => service.payload,
         });
-        Finding { advice: advice(*id, group, clock, bracket, table), ..finding(*id, *server, group, several_files) }
+        let situation = situation(*id, group, clock, bracket, table);
+        Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, several_files) }
     };
     gathered.groups.iter().map(one).collect()
 }
@@ -48,14 +55,25 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
     }
 }
 
-fn advice(id: VerdictId, group: &Group, clock: Clock, bracket: Option<Bracket>, table: &Table) -> Vec<Advice> {
+fn advice(situation: &Situation<'_>, stack: Option<Stack>) -> Vec<Advice> {
+    let advice = advise(situation, stack).into_iter();
+    advice.map(|advice| Advice { stack: advice.stack.to_owned(), text: advice.text, snippet: advice.snippet }).collect()
+}
+
+fn situation<'a>(
+    id: VerdictId,
+    group: &Group,
+    clock: Clock,
+    bracket: Option<Bracket>,
+    table: &'a Table,
+) -> Situation<'a> {
     // What every flow of the service needs: the shortest silence that died of any of them.
     let died_min = bracket.and_then(|bracket| bracket.died_min).filter(|_| id.is_idle_death()).or(group.least);
     let survived_max = bracket.and_then(|bracket| bracket.survived_max);
     let known = died_min.filter(|_| id.is_idle_death());
     let known = known.map(|died| known_in(table, clock, survived_max, died, manner(id))).unwrap_or_default();
     let [client, server] = group.sides;
-    let situation = Situation {
+    Situation {
         verdict: id,
         clock,
         survived_max,
@@ -72,7 +90,5 @@ fn advice(id: VerdictId, group: &Group, clock: Clock, bracket: Option<Bracket>, 
             .collect(),
         protocol: group.protocol,
         too_many_pings: false,
-    };
-    let advice = advise(&situation, None).into_iter();
-    advice.map(|advice| Advice { stack: advice.stack.to_owned(), text: advice.text, snippet: advice.snippet }).collect()
+    }
 }

@@ -234,7 +234,6 @@ fn ended(((id, server), group): (&(VerdictId, Option<Socket>), &Group)) -> Strin
     let total = group.flows.total();
     let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
     let how = match id {
-        VerdictId::EndpointAbort | VerdictId::EndpointNoSocket => String::new(),
         VerdictId::AgeLimit => {
             group.first.reasons.first().map(|reason| format!(" ({})", words::reason(reason))).unwrap_or_default()
         }
