@@ -14,26 +14,26 @@ fn fixtures() -> PathBuf {
 }
 
 fn report(capture: &Path, format: &[&str]) -> Vec<u8> {
-    let output = Command::new(env!("CARGO_BIN_EXE_idlegap")).args(format).arg(capture).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_idlegap")).args(format).arg(capture).output().expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
 /// Keepalives of the flow from port 40000 or the only one, and the text of the report in one line.
 fn of_capture(capture: &Path) -> (Value, String) {
-    let json: Value = serde_json::from_slice(&report(capture, &["--format", "json"])).unwrap();
-    let flows = json["flows"].as_array().unwrap();
-    let is_idle = |flow: &&Value| flow["client"].as_str().unwrap().ends_with(":40000");
+    let json: Value = serde_json::from_slice(&report(capture, &["--format", "json"])).expect("JSON");
+    let flows = json["flows"].as_array().expect("a list");
+    let is_idle = |flow: &&Value| flow["client"].as_str().expect("text").ends_with(":40000");
     let flow = flows.iter().find(is_idle).unwrap_or(&flows[0]);
-    // A wide page keeps the words of a cell together.
-    let text = String::from_utf8(report(capture, &["--flows", "all"])).unwrap();
+    let text = String::from_utf8(report(capture, &["--flows", "all"])).expect("text");
     (flow["keepalive"].clone(), text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn of_script(name: &str) -> (Value, String) {
-    let text = std::fs::read_to_string(fixtures().join("scripts").join(name).with_extension("pkt")).unwrap();
-    let capture = tempfile::Builder::new().suffix(".pcap").tempfile().unwrap();
-    std::fs::write(capture.path(), to_pcap(&Script::parse(&text).unwrap())).unwrap();
+    let text = std::fs::read_to_string(fixtures().join("scripts").join(name).with_extension("pkt")).expect("a script");
+    let capture = tempfile::Builder::new().suffix(".pcap").tempfile().expect("a temporary file");
+    std::fs::write(capture.path(), to_pcap(&Script::parse(&text).expect("a script"))).expect("a writable file");
     of_capture(capture.path())
 }
 
@@ -82,7 +82,7 @@ fn timestamps_date_silence_from_before_the_capture() {
     let (keepalive, text) = of_script("silent-before-capture");
     assert_eq!(keepalive["c2s"]["idle_before_capture_s"], json!(414.0));
     assert_eq!(keepalive["s2c"]["idle_before_capture_s"], json!(44.89));
-    assert!(text.contains("already silent"), "{text}");
+    assert!(text.contains("already silent when"), "{text}");
     let (keepalive, text) = of_script("silent-before-capture-coarse-clock");
     for side in ["c2s", "s2c"] {
         assert_eq!(keepalive[side]["idle_before_capture_s"], Value::Null);

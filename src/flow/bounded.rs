@@ -1,6 +1,7 @@
 //! Lists and ranges that do not grow with a flow's length.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU8;
 
 use crate::time::Span;
 
@@ -85,24 +86,26 @@ impl SpanRange {
     }
 }
 
-/// Hop limits (TTL) seen: up to four different ones, the last place taking turns.
+/// Hop limits (TTL) seen: up to four different ones, the last place taking turns. Four bytes, since every flow has two; a
+/// hop limit of 0, which no router forwards, is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HopLimits([Option<u8>; 4]);
+pub struct HopLimits([Option<NonZeroU8>; 4]);
 
 impl HopLimits {
     /// Takes `hop_limit` in.
     pub fn add(&mut self, hop_limit: u8) {
+        let hop_limit = NonZeroU8::new(hop_limit);
         let Self(slots) = self;
-        let free = slots.iter().position(|slot| slot.is_none_or(|seen| seen == hop_limit));
+        let free = slots.iter().position(|slot| slot.is_none() || *slot == hop_limit);
         let place = free.unwrap_or(slots.len() - 1);
-        if let Some(slot) = slots.get_mut(place) {
-            *slot = Some(hop_limit);
+        if let Some(slot) = slots.get_mut(place).filter(|_| hop_limit.is_some()) {
+            *slot = hop_limit;
         }
     }
 
     /// The different values, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = u8> + Clone + '_ {
-        self.0.iter().copied().flatten()
+        self.0.iter().copied().flatten().map(NonZeroU8::get)
     }
 
     /// Whether `hop_limit` was taken in.
@@ -119,11 +122,11 @@ mod tests {
     #[test]
     fn hop_limits_are_kept_once_each() {
         let mut seen = HopLimits::default();
-        [64, 0, 64, 63].into_iter().for_each(|hop_limit| seen.add(hop_limit));
-        assert_eq!(seen.iter().collect::<Vec<_>>(), [64, 0, 63]);
-        assert!(seen.contains(0) && !seen.contains(62));
+        [64, 0, 64, 255, 63].into_iter().for_each(|hop_limit| seen.add(hop_limit));
+        assert_eq!(seen.iter().collect::<Vec<_>>(), [64, 255, 63]);
+        assert!(seen.contains(255) && !seen.contains(62));
         [1, 2, 3].into_iter().for_each(|hop_limit| seen.add(hop_limit));
-        assert_eq!(seen.iter().collect::<Vec<_>>(), [64, 0, 63, 3]);
+        assert_eq!(seen.iter().collect::<Vec<_>>(), [64, 255, 63, 3]);
     }
 
     #[test]

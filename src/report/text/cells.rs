@@ -71,7 +71,7 @@ fn verdict(flow: &Flow) -> Vec<String> {
 
 fn silence(flow: &Flow) -> Vec<String> {
     let gap = telling_gap(flow);
-    let Some(secs) = flow.verdict.gap_s.or(gap.map(|gap| gap.duration_s)) else { return vec!["-".to_owned()] };
+    let Some(secs) = flow.verdict.gap_s.or(gap.map(|gap| gap.duration_s)) else { return or_dash(before_capture(flow)) };
     let mut lines = vec![units::duration(Span::from_secs_f64(secs))];
     if let Some(gap) = gap {
         lines.push(if gap.clock == "payload" { "no payload" } else { "no packets" }.to_owned());
@@ -80,18 +80,29 @@ fn silence(flow: &Flow) -> Vec<String> {
             lines.push(gap.outcome.to_owned());
         }
     }
+    lines.extend(before_capture(flow));
     lines
+}
+
+fn or_dash(line: Option<String>) -> Vec<String> {
+    vec![line.unwrap_or_else(|| "-".to_owned())]
+}
+
+/// For how long the ends had been silent when the capture began, where timestamps tell.
+fn before_capture(flow: &Flow) -> Option<String> {
+    let sides = [("client", &flow.keepalive.c2s), ("server", &flow.keepalive.s2c)];
+    let silence = |(side, keepalive): (&str, &Keepalive)| {
+        let length = units::duration(Span::from_secs_f64(keepalive.idle_before_capture_s?));
+        Some(format!("{side} for {length}"))
+    };
+    let ends: Vec<_> = sides.into_iter().filter_map(silence).collect();
+    (!ends.is_empty()).then(|| format!("already silent when the capture began, but for probes: {}", ends.join(", ")))
 }
 
 fn keepalive(flow: &Flow) -> Vec<String> {
     let sides = [("client", &flow.keepalive.c2s), ("server", &flow.keepalive.s2c)];
     let seen = sides.into_iter().filter(|(_, keepalive)| keepalive.probes > 0);
-    let mut lines: Vec<_> = seen.map(|(side, keepalive)| side_keepalive(side, keepalive)).collect();
-    let before = sides.iter().filter_map(|(side, keepalive)| Some((side, keepalive.idle_before_capture_s?)));
-    lines.extend(before.map(|(side, secs)| {
-        let silence = units::duration(Span::from_secs_f64(secs));
-        format!("{side}: already silent for {silence} when the capture began, probes apart")
-    }));
+    let lines: Vec<_> = seen.map(|(side, keepalive)| side_keepalive(side, keepalive)).collect();
     if lines.is_empty() { vec!["none".to_owned()] } else { lines }
 }
 

@@ -82,6 +82,5 @@ impl Seen<'_> {
 }
 
 fn contains(seen: Estimate, value: Span) -> bool {
-    const JITTER: Span = Span::from_millis(50);
-    seen.least.minus(JITTER) <= value && value <= seen.most.plus(JITTER)
+    seen.least <= value && value <= seen.most
 }
