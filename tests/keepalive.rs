@@ -1,7 +1,7 @@
 //! What the report says of keepalives beyond their rhythm: who answers them, whose they look like, and the silence before the
 //! capture. Expected by hand, from the comments of the scripts and the settings of the recordings.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
