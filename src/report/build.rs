@@ -237,6 +237,7 @@ impl FlowBuilder<'_> {
         (turn.direction == Direction::FromInitiator && !over).then(|| model::Waiting {
             side: turn.direction.sender(),
             since_frame: self.frame(turn.start),
+            waited_s: self.flow.last.time.since(turn.start.time).as_secs_f64(),
             request: request(self.flow),
         })
     }

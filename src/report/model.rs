@@ -346,6 +346,8 @@ pub struct Waiting {
     pub side: &'static str,
     /// The first segment of what is unanswered.
     pub since_frame: Frame,
+    /// How long, until the flow's last segment.
+    pub waited_s: f64,
     /// What was asked, where it could be read; untrusted text.
     pub request: Option<String>,
 }

@@ -136,8 +136,12 @@ fn killed() -> Flow {
         frames_total: 3,
         ..Keepalive::default()
     };
-    flow.waiting =
-        Some(Waiting { side: "client", since_frame: Frame::Only(4), request: Some("GET /report\u{1b}[2J".to_owned()) });
+    flow.waiting = Some(Waiting {
+        side: "client",
+        since_frame: Frame::Only(4),
+        waited_s: 350.2,
+        request: Some("GET /report\u{1b}[2J".to_owned()),
+    });
     flow.verdict.gap_s = Some(90.04);
     flow.verdict.frames = vec![Frame::Only(9), Frame::Only(12), Frame::Only(13)];
     flow

@@ -156,7 +156,8 @@ fn ended(flow: &Flow) -> Vec<String> {
     if let Some(waiting) = &flow.waiting {
         let request = waiting.request.as_deref().map(|request| format!(": {}", escaped(request)));
         let since = frame(waiting.since_frame);
-        lines.push(format!("{} waiting since frame {since}{}", waiting.side, request.unwrap_or_default()));
+        let waited = units::duration(Span::from_secs_f64(waiting.waited_s));
+        lines.push(format!("{} waited {waited} from frame {since}{}", waiting.side, request.unwrap_or_default()));
     }
     lines
 }
