@@ -379,7 +379,9 @@ fn check_sums(report: &Value, faults: &mut Vec<String>) {
         }
         for side in ["c2s", "s2c"] {
             let number = |name: &str| flow["keepalive"][side][name].as_u64().unwrap_or_default();
-            if number("probes") != number("answered") + number("unanswered") + number("answered_by_reset") {
+            if number("probes")
+                != number("answered") + number("unanswered") + number("answered_by_reset") + number("answered_unseen")
+            {
                 faults.push(format!("flow {index}, {side}: probes do not add up"));
             }
         }

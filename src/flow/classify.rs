@@ -184,7 +184,7 @@ impl View<'_> {
             return Some(Class::new(SegmentKind::ZeroWindowProbe).note(Notes::ONE_BYTE));
         }
         if segment.seq != una.minus(1) {
-            return self.probe_with_lost_acknowledgment(una);
+            return self.probe_with_lost_acknowledgment();
         }
         if self.is_reordered() {
             return None;
@@ -249,13 +249,11 @@ impl View<'_> {
 
     /// A capture that lost the peer's acknowledgment, but not the probe: one below `snd_nxt` after a silence that no
     /// retransmission timer would have kept.
-    fn probe_with_lost_acknowledgment(&self, una: Seq) -> Option<Class> {
+    fn probe_with_lost_acknowledgment(&self) -> Option<Class> {
         let nxt = self.sender.snd_nxt?;
-        let is_candidate = self.segment.payload_len == 0
-            && self.segment.seq == nxt.minus(1)
-            && !self.segment.seq.before(una)
-            && self.sender.top == Some(Unit::Data);
-        let silent = self.flow_silence() >= LEAST_RHYTHM && self.flow_silence() >= self.flow.gap_threshold();
+        let is_candidate =
+            self.segment.payload_len == 0 && self.segment.seq == nxt.minus(1) && self.sender.top == Some(Unit::Data);
+        let silent = self.flow_silence() >= self.flow.gap_threshold();
         (is_candidate && silent).then(|| Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED))
     }
 

@@ -24,7 +24,7 @@ pub struct Pending {
     pub kind: SegmentKind,
     /// Whether it carried an octet.
     pub one_byte: bool,
-    /// Whether it was called a zero-window probe for now only (rule 3).
+    /// Whether it may still turn out to be a keepalive probe (rule 3).
     pub ambiguous: bool,
     /// Whether something answered it.
     pub answered: bool,

@@ -137,6 +137,7 @@ impl FlowBuilder<'_> {
             answered: stats.answered,
             unanswered: stats.unanswered(),
             answered_by_reset: stats.reset,
+            answered_unseen: stats.unseen,
             style: match (stats.empty, stats.one_byte) {
                 (0, 0) => None,
                 (_, 0) => Some("empty"),

@@ -242,6 +242,8 @@ pub struct Keepalive {
     pub unanswered: u32,
     /// Probes answered by a RST.
     pub answered_by_reset: u32,
+    /// Probes whose answer was not captured, but shows in what the prober echoed next.
+    pub answered_unseen: u32,
     /// `empty`, `one-byte`, `mixed`; null without probes.
     pub style: Option<&'static str>,
     /// Frames of the first and last eight probes.

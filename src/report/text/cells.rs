@@ -109,6 +109,9 @@ fn keepalive(flow: &Flow) -> Vec<String> {
 fn side_keepalive(side: &str, keepalive: &Keepalive) -> String {
     let probes = units::plural(keepalive.probes.into(), "probe");
     let mut text = format!("{side}: {probes}, {} answered", units::count(keepalive.answered.into()));
+    if keepalive.answered_unseen > 0 {
+        text.push_str(&format!(", {} by answers not captured", units::count(keepalive.answered_unseen.into())));
+    }
     let seconds = |secs: f64| units::seconds(Span::from_secs_f64(secs));
     for (label, value) in [("time", keepalive.time_s), ("interval", keepalive.interval_s)] {
         if let Some(value) = value {
