@@ -13,6 +13,7 @@ pub mod phrases;
 pub mod proof;
 #[cfg(test)]
 mod sample;
+pub mod schema;
 pub mod selection;
 pub mod template;
 pub mod text;

@@ -36,6 +36,20 @@ const FORMS: [(&str, &[&str]); 4] = [
     ("trace.jsonl", &["trace", "--format", "jsonl"]),
 ];
 
+/// The recordings whose other forms are kept too.
+const TICKETS: [&str; 4] = ["f5-300s-both", "keepalive-gives-up", "keepalive-saves", "lvs-fullnat-90s-client"];
+
+/// The other forms.
+const TICKET_FORMS: [(&str, &[&str]); 7] = [
+    ("ticket.md", &["--format", "markdown"]),
+    ("ticket.jira", &["--format", "jira"]),
+    ("brief.txt", &["--brief"]),
+    ("brief.md", &["--brief", "--format", "markdown"]),
+    ("brief.jira", &["--brief", "--format", "jira"]),
+    ("report.jsonl", &["--format", "jsonl"]),
+    ("flows.csv", &["--format", "csv"]),
+];
+
 /// Lines shown around a difference.
 const CONTEXT: usize = 2;
 /// Differences shown of one file.
@@ -47,7 +61,9 @@ fn root() -> PathBuf {
 
 fn kept() -> impl Iterator<Item = (&'static str, &'static (&'static str, &'static [&'static str]))> {
     let whole = CASES.into_iter().flat_map(|case| FORMS.iter().map(move |form| (case, form)));
-    whole.chain(REPORTS_ONLY.into_iter().flat_map(|case| FORMS.iter().take(1).map(move |form| (case, form))))
+    let tickets = TICKETS.into_iter().flat_map(|case| TICKET_FORMS.iter().map(move |form| (case, form)));
+    let reports = REPORTS_ONLY.into_iter().flat_map(|case| FORMS.iter().take(1).map(move |form| (case, form)));
+    whole.chain(tickets).chain(reports)
 }
 
 /// The path of a recording, from the root of the repository: the reports name it so.

@@ -6,7 +6,7 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-use crate::report::json::{JsonOptions, ids, listed};
+use crate::report::json::{Counts, JsonOptions, ids, listed};
 use crate::report::model::{Advice, Flow, Flows, Report, SCHEMA_VERSION, Tool};
 use crate::report::phrases::{self, FilterWords, FlowWords};
 use crate::report::selection::Selection;
@@ -61,7 +61,7 @@ pub fn report(report: &Report, shown: Shown, most: usize, clock: &Clock) -> Valu
         })).collect::<Value>(),
         flows => shown.flows,
         flows_total => report.flows_total,
-        verdicts => report.verdicts.iter().cloned().collect::<Value>(),
+        verdicts => value(Counts(&report.verdicts)),
         services => report.services.iter().map(|it| said(it, context! {
             bracket => phrases::is_telling(it).then(|| phrases::service(it)),
             candidates => it.candidates.iter().map(phrases::candidate).collect::<Vec<_>>(),
