@@ -32,7 +32,8 @@ needs_for_build() {
     links_libpcap || missing+=(libpcap-dev)
 }
 
-# The tests hold idlegap against tshark, read what the common compressors write, and run the examples of the README.
+# The tests hold idlegap against tshark, read what the common compressors write, run the examples of the
+# README, and have shells and man read what is generated for them.
 needs_for_tests() {
     needs_for_build
     needs tshark tshark
@@ -43,6 +44,10 @@ needs_for_tests() {
     needs lz4 lz4
     needs xz xz-utils
     needs jq jq
+    needs man man-db
+    needs groff groff
+    needs zsh zsh
+    needs fish fish
 }
 
 install() {

@@ -66,6 +66,8 @@ fn markdown_holds_no_markup_of_others() {
     {
         let text = story.report(form);
         assert!(text.chars().count() < 60_000);
+        // A command of GitLab stands at the beginning of a line.
+        assert!(!text.lines().any(|line| line.starts_with('/')), "{text}");
         let mut code = 0;
         let mut plain = String::new();
         for event in Parser::new_ext(&text, Options::all()) {
@@ -90,9 +92,7 @@ fn markdown_holds_no_markup_of_others() {
             }
         }
         // What the sites look for in the text that is left.
-        for sign in
-            ["@", "#", "://", "//", "www.", "mailto", "!2", "$", "~", "&", "GH-", ":smile", "deadbeef1", "/close"]
-        {
+        for sign in ["@", "#", "://", "//", "www.", "mailto", "!2", "$", "~", "&", "GH-", ":smile", "deadbeef1"] {
             assert!(!plain.contains(sign), "{form:?}: {sign} in\n{plain}");
         }
     }

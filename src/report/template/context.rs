@@ -27,8 +27,13 @@ impl Shown {
     /// All that are listed, each built when the template comes to it: there may be millions.
     pub fn listed<F: Flows + Send + Sync + 'static>(report: &Report, flows: &Arc<F>, options: JsonOptions) -> Self {
         let ids: Arc<[u32]> = ids(report, options.flows).collect();
+        let min_gap = options.min_gap;
         let flows = Value::make_object_iterable((ids, Arc::clone(flows)), move |(ids, flows)| {
-            Box::new(listed(ids.iter().copied(), flows.as_ref(), options.min_gap).map(|flow| said_of(&flow)))
+            // One value for each number, so that the length is known without building any.
+            Box::new(ids.iter().map(move |id| {
+                let flow = listed(std::iter::once(*id), flows.as_ref(), min_gap).next();
+                flow.map_or(Value::UNDEFINED, |flow| said_of(&flow))
+            }))
         });
         Self { flows, by_limit: 0, by_gap: 0, known_timeouts: Vec::new() }
     }
