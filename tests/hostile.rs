@@ -1,6 +1,6 @@
 //! Names, paths, comments and file names that mean harm come out harmless in every form of the report.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of a test may fail loudly")]
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

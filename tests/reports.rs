@@ -1,6 +1,11 @@
 //! Several reports in one run, the user's own templates, completions and the manual page.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and must say when a tool is missing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of a test may fail loudly"
+)]
 
 use std::fs;
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! The JSON Schemas that the program prints, held against everything that it writes as JSON: the kept reports, every recording
 //! and every packet script. Fields that a schema does not describe are refused here, though readers must allow them.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of a test may fail loudly")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
