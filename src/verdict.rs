@@ -4,10 +4,13 @@
 //! that an endpoint does not give.
 
 pub mod advice;
+pub mod ages;
 pub mod assume;
 pub mod attribution;
+pub mod bracket;
 pub mod inventory;
 pub mod outcome;
+pub mod path;
 pub mod quality;
 pub mod service;
 pub mod settings;

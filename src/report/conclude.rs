@@ -18,7 +18,7 @@ use crate::time::Span;
 use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
 use crate::verdict::inventory::{Held, Idle, Ranking};
-use crate::verdict::service::Bracket;
+use crate::verdict::bracket::Bracket;
 
 use gather::{Gathered, Group};
 
@@ -89,15 +89,14 @@ fn services(timelines: &[Judged], table: &Table) -> Vec<Service> {
     let all = timelines.iter().flat_map(|judged| judged.services.ranked());
     all.map(|(server, service)| {
         let (clock, bracket) = service.telling();
-        let is_timer = bracket.died > bracket.ambiguous;
         Service {
             server: server.to_string(),
             flows: service.flows,
-            died: bracket.died - bracket.ambiguous,
+            died: bracket.died,
             clock: clock.name(),
             survived_max_s: bracket.survived_max.map(Span::as_secs_f64),
-            died_min_s: bracket.died_min.filter(|_| is_timer).map(Span::as_secs_f64),
-            died_max_s: bracket.died_max.filter(|_| is_timer).map(Span::as_secs_f64),
+            died_min_s: bracket.died_min.map(Span::as_secs_f64),
+            died_max_s: bracket.died_max.map(Span::as_secs_f64),
             candidates: candidates(table, clock, bracket).into_iter().take(CANDIDATES).map(candidate).collect(),
         }
     })
@@ -106,7 +105,7 @@ fn services(timelines: &[Judged], table: &Table) -> Vec<Service> {
 
 /// Known timeouts inside the bracket of a service.
 fn candidates<'a>(table: &'a Table, clock: Clock, bracket: &Bracket) -> Vec<timeouts::Candidate<'a>> {
-    match bracket.died_min.filter(|_| bracket.died > bracket.ambiguous) {
+    match bracket.died_min {
         Some(upper) => known_in(table, clock, bracket.survived_max, upper, bracket.manner()),
         None => Vec::new(),
     }

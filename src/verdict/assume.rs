@@ -17,7 +17,7 @@ use crate::flow::gaps::{Clock, Gap, Gaps, Outcome};
 use crate::flow::{Flow, FrameId, SegmentKind, Socket};
 use crate::time::Span;
 use crate::timeouts::{Basis, Counts, Entry, Expiry, JITTER, Layer, Origin, Refresh, State, lateness};
-use crate::verdict::service::manner;
+use crate::verdict::bracket::manner;
 use crate::verdict::{Confidence, Verdict, VerdictId};
 
 /// Tests whether the path of `flows` can go through the box of `entry`; each flow comes with its number and its verdict.

@@ -10,7 +10,7 @@ use crate::report::words;
 use crate::timeouts::Table;
 use crate::verdict::VerdictId;
 use crate::verdict::advice::{Situation, Stack, advise};
-use crate::verdict::service::{Bracket, manner};
+use crate::verdict::bracket::{Bracket, manner};
 
 /// One finding per verdict and service.
 pub(super) fn findings(

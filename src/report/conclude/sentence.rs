@@ -11,7 +11,7 @@ use crate::report::words;
 use crate::time::Span;
 use crate::timeouts::{Entry, Table};
 use crate::verdict::quality::lost;
-use crate::verdict::service::manner;
+use crate::verdict::bracket::manner;
 use crate::verdict::{Confidence, Reason, VerdictId};
 
 /// Says what happened, or what the capture cannot tell and how to learn it.
