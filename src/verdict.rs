@@ -8,6 +8,7 @@ pub mod ages;
 pub mod assume;
 pub mod attribution;
 pub mod bracket;
+pub mod group;
 pub mod inventory;
 pub mod outcome;
 pub mod path;

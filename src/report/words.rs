@@ -5,6 +5,7 @@ use crate::report::units::{duration, plural, seconds};
 use crate::timeouts::Expiry;
 use crate::verdict::settings::nearby::Sign;
 use crate::verdict::{Reason, VerdictId};
+use crate::wire::Tunnel;
 
 /// One piece of evidence as a clause.
 #[must_use]
@@ -200,5 +201,19 @@ pub const fn manner(expiry: Expiry) -> &'static str {
         Expiry::Http408 => "HTTP 408",
         Expiry::Http504 => "HTTP 504",
         Expiry::Unknown => "an unknown way",
+    }
+}
+
+/// A tunnel by its kind and number.
+#[must_use]
+pub fn tunnel(tunnel: Tunnel) -> String {
+    match tunnel {
+        Tunnel::Gre(None) => "gre".to_owned(),
+        Tunnel::Gre(Some(key)) => format!("gre key {key}"),
+        Tunnel::Erspan(session) => format!("erspan session {session}"),
+        Tunnel::IpInIp => "ip-in-ip".to_owned(),
+        Tunnel::Vxlan(vni) => format!("vxlan vni {vni}"),
+        Tunnel::Geneve(vni) => format!("geneve vni {vni}"),
+        Tunnel::Gtpu(teid) => format!("gtp-u teid {teid}"),
     }
 }

@@ -197,10 +197,7 @@ mod tests {
         // 90 s may be 11.25 s late (an eighth): 101 s is late, 102 s is another timer.
         assert_eq!(bracket(&[60], &[90, 101]).timer(), Some((secs(90), secs(101))));
         assert_eq!(bracket(&[60], &[90, 102]).timer(), None);
-        assert_eq!(
-            bracket(&[60], &[102, 90]).contradiction(),
-            Some(Contradiction::Scattered(secs(90), secs(102)))
-        );
+        assert_eq!(bracket(&[60], &[102, 90]).contradiction(), Some(Contradiction::Scattered(secs(90), secs(102))));
     }
 
     #[test]

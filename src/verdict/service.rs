@@ -29,6 +29,12 @@ pub struct Service {
 }
 
 impl Service {
+    /// Whether flows died of silence, or may have.
+    #[must_use]
+    pub const fn has_deaths(&self) -> bool {
+        self.packet.died + self.packet.ambiguous + self.payload.died > 0
+    }
+
     /// The clock on which flows of the service died, with its bracket; any packet where none died.
     #[must_use]
     pub fn telling(&self) -> (Clock, &Bracket) {
@@ -63,6 +69,7 @@ impl Services {
                 }
             }
         }
+        forget_aged(analysis, &mut by_server);
         let splits = splits(analysis, &by_server);
         Self { by_server, splits }
     }
@@ -77,6 +84,12 @@ impl Services {
     #[must_use]
     pub fn of(&self, server: Socket) -> Option<&Service> {
         self.by_server.get(&server)
+    }
+
+    /// Whether flows to several servers died of silence, so that something may stand before all of them.
+    #[must_use]
+    pub fn several_died(&self) -> bool {
+        self.by_server.values().filter(|service| service.has_deaths()).nth(1).is_some()
     }
 
     /// All services: those with the most deaths first, then by address.
@@ -111,6 +124,34 @@ fn is_telling(flow: &Flow) -> bool {
     flow.packet_gaps().is_some() || flow.payload_gaps().is_some() || flow.resets().next().is_some()
 }
 
+/// Takes the deaths out of the brackets that a limit of age explains: silence did not kill those.
+fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
+    let mut any = false;
+    for service in by_server.values_mut().filter(|service| service.ages.limit().is_some()) {
+        (service.packet, service.payload) = (Bracket::default(), Bracket::default());
+        any = true;
+    }
+    for flow in analysis.flows.iter().filter(|flow| any && is_telling(flow)) {
+        let Some(service) = by_server.get_mut(&flow.server()).filter(|service| service.ages.limit().is_some()) else {
+            continue;
+        };
+        let verdict = by_age(flow, judge(flow, analysis), service);
+        service.packet.add(Clock::Packet, flow, &verdict);
+        service.payload.add(Clock::Payload, flow, &verdict);
+    }
+}
+
+/// The verdict with what the ages of the service add.
+fn by_age(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
+    let Some(age) = service.ages.limit().filter(|_| died_of_age(flow, &verdict).is_some()) else {
+        return verdict;
+    };
+    let mut reasons = vec![Reason::OneAge(service.ages.died(), age)];
+    reasons.extend(verdict.reasons);
+    let id = VerdictId::AgeLimit;
+    Verdict { id, confidence: Confidence::Likely, reasons, timeout: Some(age), gap: None, ..verdict }
+}
+
 /// The paths of those services whose flows no single timer explains.
 fn splits(analysis: &Analysis, by_server: &HashMap<Socket, Service>) -> HashMap<Socket, Split> {
     let contradictory = by_server.iter().filter(|(_, service)| service.packet.contradiction().is_some());
@@ -127,12 +168,7 @@ fn splits(analysis: &Analysis, by_server: &HashMap<Socket, Service>) -> HashMap<
 
 /// What one death leaves open, its like may decide: deaths above a length, survivors below it.
 fn refine(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
-    if let Some(age) = service.ages.limit().filter(|_| died_of_age(flow, &verdict).is_some()) {
-        let mut reasons = vec![Reason::OneAge(service.ages.died(), age)];
-        reasons.extend(verdict.reasons);
-        let id = VerdictId::AgeLimit;
-        return Verdict { id, confidence: Confidence::Likely, reasons, timeout: Some(age), gap: None, ..verdict };
-    }
+    let verdict = by_age(flow, verdict, service);
     let gap = verdict.gap.filter(|(clock, gap)| *clock == Clock::Packet && !gap.half_closed && is_ambiguous(&verdict));
     let Some((died, least, most)) = gap.and_then(|(_, gap)| service.packet.like(gap.length)) else {
         return verdict;
