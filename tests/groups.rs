@@ -362,8 +362,11 @@ fn an_assumption_is_tried_on_the_whole_group() {
     let talks = [talk(WEB, 0, End::ResetNext(150, 62)), talk(API, 120, End::ResetNext(160, 62))];
     let assumed = |talks: &[Talk], idle: u32| {
         let mut row = NamedTempFile::new().unwrap();
-        writeln!(row, "[[timeout]]\nid = 'our-box'\nproduct = 'Our box'\nkind = 'balancer'\nidle_seconds = {idle}")
-            .unwrap();
+        writeln!(
+            row,
+            "[[timeout]]\nid = 'our-box'\nproduct = 'Our box'\nkind = 'balancer'\nlayer = 'L4'\nidle_seconds = {idle}"
+        )
+        .unwrap();
         writeln!(row, "on_expiry = ['rst-on-next-packet']\nresets_on_keepalive = true").unwrap();
         let path = row.path().to_str().unwrap();
         let report: Value =

@@ -72,3 +72,44 @@ pub(crate) fn died_of_age<'a>(flow: &'a Flow, verdict: &Verdict) -> Option<&'a R
     let (reset, _) = decisive(flow).filter(|_| fits && flow.orientation == Orientation::Handshake)?;
     flow.is_established().then_some(reset)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Deaths at these ages, of flows begun 10 s apart, after these silences.
+    fn ages(deaths: &[(i64, i64)]) -> Ages {
+        let bounds = |values: Vec<i64>| {
+            (Span::from_secs(*values.iter().min().unwrap()), Span::from_secs(*values.iter().max().unwrap()))
+        };
+        let start = |n: usize| Timestamp::from_nanos(n as i64 * 10_000_000_000);
+        Ages {
+            died: deaths.len() as u64,
+            ages: Some(bounds(deaths.iter().map(|(age, _)| *age).collect())),
+            starts: Some((start(0), start(deaths.len() - 1))),
+            gaps: Some(bounds(deaths.iter().map(|(_, gap)| *gap).collect())),
+            outlived: None,
+        }
+    }
+
+    #[test]
+    fn the_tighter_spread_wins() {
+        assert_eq!(
+            ages(&[(100, 3), (100, 40), (101, 12)]).limit(),
+            Some(Span::from_secs(100)),
+            "one age, unlike silences"
+        );
+        assert_eq!(ages(&[(100, 30), (160, 30), (220, 30)]).limit(), None, "one silence, unlike ages");
+        assert_eq!(ages(&[(30, 30), (30, 30), (30, 30)]).limit(), None, "silent from the beginning");
+        assert_eq!(ages(&[(100, 3), (100, 40)]).limit(), None, "two deaths are too few");
+    }
+
+    #[test]
+    fn a_flow_that_grew_older_refutes_a_limit() {
+        let with =
+            |outlived| Ages { outlived: Some(Span::from_secs(outlived)), ..ages(&[(100, 3), (100, 40), (100, 12)]) };
+        // A timer of 100 s may be 12.5 s late.
+        assert_eq!(with(112).limit(), Some(Span::from_secs(100)));
+        assert_eq!(with(113).limit(), None);
+    }
+}
