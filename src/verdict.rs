@@ -4,10 +4,14 @@
 //! that an endpoint does not give.
 
 pub mod advice;
+pub mod ages;
 pub mod assume;
 pub mod attribution;
+pub mod bracket;
+pub mod group;
 pub mod inventory;
 pub mod outcome;
+pub mod path;
 pub mod quality;
 pub mod service;
 pub mod settings;
@@ -253,6 +257,10 @@ pub enum Reason {
     Limited(Limit),
     /// RST after both ends had closed.
     AfterClose,
+    /// No single timer explains the service: so long a silence survived, and a shorter one did not.
+    Outlived(Span, Span),
+    /// No single timer explains the service: kills were seen after the one and after the other silence.
+    Scattered(Span, Span),
     /// Flows of the service that were in use lost their peer in the same silence.
     PeerLost,
 }

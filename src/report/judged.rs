@@ -8,9 +8,10 @@ use crate::time::Timestamp;
 use crate::timeouts::Entry;
 use crate::verdict::Verdict;
 use crate::verdict::advice::Stack;
+use crate::verdict::group::Groups;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::quality::{Limits, ceiling, limits};
-use crate::verdict::service::Services;
+use crate::verdict::service::{Service, Services};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
 pub struct Timeline {
@@ -33,6 +34,8 @@ pub struct Asked<'a> {
 pub(crate) struct Judged {
     pub(crate) timeline: Timeline,
     pub(crate) services: Services,
+    /// Services behind one box.
+    pub(crate) groups: Groups,
     /// What limits the verdicts.
     pub(crate) limits: Limits,
     /// Connections that hold a place without using it.
@@ -47,7 +50,18 @@ impl Judged {
         }
         let services = Services::gather(&timeline.analysis);
         let inventory = Inventory::take(&timeline.analysis);
-        Self { timeline, services, limits, inventory }
+        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory };
+        judged.groups = judged.groups();
+        judged
+    }
+
+    fn groups(&self) -> Groups {
+        if !self.services.several_died() {
+            return Groups::default();
+        }
+        let died = |flow: &&Flow| self.services.of(flow.server()).is_some_and(Service::has_deaths);
+        let flows = self.timeline.analysis.flows.iter().filter(died);
+        Groups::form(&self.services, flows.map(|flow| (flow, self.verdict(flow))))
     }
 
     /// The verdict on `flow`, no surer than the capture allows.

@@ -13,7 +13,7 @@ const TOGETHER: Span = Span::from_millis(50);
 /// Answers under this time are too close to the capture point to tell a box from a host.
 const NEAR: Span = Span::from_millis(1);
 /// Windows that name a vendor: Citrix NetScaler, no control block (CTX583058) and idle clean-up (CTX492010).
-const VENDOR_WINDOWS: [u16; 2] = [8201, 9300];
+pub(crate) const VENDOR_WINDOWS: [u16; 2] = [8201, 9300];
 /// A hop limit this far from the sender's is another sender's; less may be another path (ECMP).
 const FAR_HOPS: u8 = 3;
 

@@ -8,6 +8,7 @@ use crate::report::judged::{Judged, request};
 use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
 use crate::verdict::advice::{Protocol, Side};
+use crate::verdict::group;
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::settings;
 use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
@@ -37,7 +38,12 @@ pub(super) struct Group {
     pub(super) port: u16,
     /// What the first flow carries, where its payload says it.
     pub(super) protocol: Option<Protocol>,
+    /// The box that killed some of them together with flows of other services.
+    pub(super) behind: Option<BoxId>,
 }
+
+/// A group of services behind one box: the timeline, and its place among the groups there.
+pub(super) type BoxId = (usize, usize);
 
 /// Everything counted over all flows.
 #[derive(Default)]
@@ -48,6 +54,8 @@ pub(super) struct Gathered {
     pub(super) counts: BTreeMap<VerdictId, u64>,
     /// Flows that matter, by verdict and service.
     pub(super) groups: BTreeMap<(VerdictId, Option<Socket>), Group>,
+    /// Flows that one box killed at several services, by verdict and box.
+    pub(super) boxes: BTreeMap<(VerdictId, BoxId), Group>,
     /// Flows that lived on answered keepalive probes, with the probes sent and answered.
     pub(super) kept_alive: (u64, u64, u64),
     matter: Vec<(VerdictId, u32)>,
@@ -59,11 +67,18 @@ impl Gathered {
         for (timeline, judged) in timelines.iter().enumerate() {
             for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
                 let number = numbers.number(timeline, index).unwrap_or(index);
-                gathered.add(number, flow, judged.verdict(flow));
+                let verdict = judged.verdict(flow);
+                let behind = judged.groups.of(flow, &verdict).map(|index| (timeline, index));
+                gathered.add(number, flow, &verdict, behind);
             }
         }
         gathered.matter.sort_unstable();
         gathered
+    }
+
+    /// The services behind the box `id`.
+    pub(super) fn group_of(timelines: &[Judged], (timeline, index): BoxId) -> Option<&group::Group> {
+        timelines.get(timeline)?.groups.all().get(index)
     }
 
     /// Numbers of the flows that matter, the worst verdicts first.
@@ -76,7 +91,7 @@ impl Gathered {
         self.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, number: u32, flow: &Flow, verdict: Verdict) {
+    fn add(&mut self, number: u32, flow: &Flow, verdict: &Verdict, behind: Option<BoxId>) {
         self.flows = self.flows.saturating_add(1);
         *self.counts.entry(verdict.id).or_default() += 1;
         // Probes that nothing answered, or whose flow was torn down, kept nothing alive.
@@ -92,7 +107,14 @@ impl Gathered {
         // A service that has its group keeps it: else its later flows would be missing from the count.
         let crowded = self.groups.len() >= GROUPS && !self.groups.contains_key(&own);
         let key = if crowded { (verdict.id, None) } else { own };
-        self.groups.entry(key).or_insert_with(|| Group::of(flow, &verdict)).add(number, flow, &verdict);
+        let group = self.groups.entry(key).or_insert_with(|| Group::of(flow, verdict));
+        group.behind = group.behind.or(behind);
+        group.add(number, flow, verdict);
+        if let Some(id) = behind {
+            let group = self.boxes.entry((verdict.id, id)).or_insert_with(|| Group::of(flow, verdict));
+            group.behind = behind;
+            group.add(number, flow, verdict);
+        }
     }
 
     fn count_probes(&mut self, flow: &Flow) {
@@ -123,6 +145,7 @@ impl Group {
             sides: Direction::BOTH.map(|direction| side(flow, direction, verdict)),
             port: flow.server().port,
             protocol: protocol(flow),
+            behind: None,
         }
     }
 
