@@ -239,6 +239,8 @@ pub enum Reason {
     IcmpError,
     /// Data came after the server's FIN.
     DataAfterFin,
+    /// The flow had survived a silence as long as this, longer than the one before its end.
+    SurvivedLonger(Span),
     /// Only one direction was captured.
     OneSided,
     /// Every sign fits this too.
@@ -255,6 +257,8 @@ pub enum Reason {
     Limited(Limit),
     /// RST after both ends had closed.
     AfterClose,
+    /// Flows of the service that were in use lost their peer in the same silence.
+    PeerLost,
 }
 
 /// The judgement on one flow.

@@ -101,6 +101,12 @@ fn course_reason(reason: &Reason) -> String {
         Reason::SynRefused => "the SYN was answered by a RST".to_owned(),
         Reason::IcmpError => "an ICMP error came back".to_owned(),
         Reason::DataAfterFin => "the client's data met the server's FIN".to_owned(),
+        Reason::SurvivedLonger(span) => {
+            format!(
+                "the flow had survived {}, so that the shorter silence before the end is no idle timer's",
+                duration(*span)
+            )
+        }
         Reason::OneSided => "only one direction was captured".to_owned(),
         Reason::AlsoFits(id) => format!("{} would look the same", id.name()),
         Reason::LikeOthers(died, Some(survived)) => {
@@ -111,6 +117,9 @@ fn course_reason(reason: &Reason) -> String {
             format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
         }
         Reason::Limited(limit) => format!("the capture allows no surer statement ({})", limit.name()),
+        Reason::PeerLost => {
+            "flows of this service that were in use went unanswered too, as when the host itself is gone".to_owned()
+        }
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
 use crate::flow::gaps::Clock;
-use crate::flow::{Flow, Socket};
+use crate::flow::{Direction, Flow, Socket};
+use crate::time::Timestamp;
 use crate::verdict::ages::{Ages, died_of_age};
 use crate::verdict::bracket::{Bracket, is_ambiguous};
 use crate::verdict::outcome::judge;
@@ -26,6 +27,8 @@ pub struct Service {
     pub payload: Bracket,
     /// Ages at death.
     pub ages: Ages,
+    /// The first and the last moment at which a flow in use lost its peer.
+    lost_in_use: Option<(Timestamp, Timestamp)>,
 }
 
 impl Service {
@@ -116,12 +119,25 @@ impl Service {
         self.packet.add(Clock::Packet, flow, verdict);
         self.payload.add(Clock::Payload, flow, verdict);
         self.ages.add(flow, verdict);
+        if verdict.id == VerdictId::RetransmissionExhausted {
+            let time = flow.last.time;
+            let both = self.lost_in_use.map_or((time, time), |(first, last)| (first.min(time), last.max(time)));
+            self.lost_in_use = Some(both);
+        }
+    }
+
+    /// Whether, in the silence that the flow died of, flows in use lost their peer too, which no box that forgets does.
+    fn peer_was_lost(&self, verdict: &Verdict) -> bool {
+        let Some(((first, last), (_, gap))) = self.lost_in_use.zip(verdict.gap) else { return false };
+        let until = gap.start.time.plus(gap.length);
+        first <= until && gap.start.time <= last
     }
 }
 
-/// Whether a flow was ever silent, or reset.
+/// Whether a flow was ever silent, left without an answer for a while, or reset.
 fn is_telling(flow: &Flow) -> bool {
-    flow.packet_gaps().is_some() || flow.payload_gaps().is_some() || flow.resets().next().is_some()
+    let repeats = Direction::BOTH.into_iter().any(|side| flow.end(side).counters.retransmissions > 0);
+    repeats || flow.packet_gaps().is_some() || flow.payload_gaps().is_some() || flow.resets().next().is_some()
 }
 
 /// Takes the deaths out of the brackets that a limit of age explains: silence did not kill those.
@@ -169,6 +185,12 @@ fn splits(analysis: &Analysis, by_server: &HashMap<Socket, Service>) -> HashMap<
 /// What one death leaves open, its like may decide: deaths above a length, survivors below it.
 fn refine(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
     let verdict = by_age(flow, verdict, service);
+    if service.peer_was_lost(&verdict) {
+        return match verdict.id {
+            VerdictId::IdleDrop => Verdict { confidence: Confidence::Possible, ..verdict }.because(Reason::PeerLost),
+            _ => verdict,
+        };
+    }
     let gap = verdict.gap.filter(|(clock, gap)| *clock == Clock::Packet && !gap.half_closed && is_ambiguous(&verdict));
     let Some((died, least, most)) = gap.and_then(|(_, gap)| service.packet.like(gap.length)) else {
         return verdict;
