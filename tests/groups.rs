@@ -364,7 +364,7 @@ fn an_assumption_is_tried_on_the_whole_group() {
         let mut row = NamedTempFile::new().unwrap();
         writeln!(
             row,
-            "[[timeout]]\nid = 'our-box'\nproduct = 'Our box'\nkind = 'balancer'\nlayer = 'L4'\nidle_seconds = {idle}"
+            "[[timeout]]\nid = 'our-box'\nproduct = 'Our box'\nkind = 'balancer'\nlayer = 'l4'\nidle_seconds = {idle}"
         )
         .unwrap();
         writeln!(row, "on_expiry = ['rst-on-next-packet']\nresets_on_keepalive = true").unwrap();
