@@ -1,3 +1,5 @@
+mod connection;
+
 use super::*;
 use crate::flow::heads::tests::{nearly_a_sample, samples};
 use proptest::prelude::*;

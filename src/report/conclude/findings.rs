@@ -12,7 +12,7 @@ use crate::verdict::VerdictId;
 use crate::verdict::advice::{Situation, Stack, advise};
 use crate::verdict::service::{Bracket, manner};
 
-/// One finding per verdict and service.
+/// One finding per verdict and service, and those that no verdict tells.
 pub(super) fn findings(
     timelines: &[Judged],
     gathered: &Gathered,
@@ -30,7 +30,7 @@ pub(super) fn findings(
         let situation = situation(*id, group, clock, bracket, table);
         Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, several_files) }
     };
-    gathered.groups.iter().map(one).collect()
+    gathered.groups.iter().map(one).chain(gathered.pings.findings(several_files, stack)).collect()
 }
 
 fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: bool) -> Finding {
@@ -55,7 +55,7 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
     }
 }
 
-fn advice(situation: &Situation<'_>, stack: Option<Stack>) -> Vec<Advice> {
+pub(super) fn advice(situation: &Situation<'_>, stack: Option<Stack>) -> Vec<Advice> {
     let advice = advise(situation, stack).into_iter();
     advice.map(|advice| Advice { stack: advice.stack.to_owned(), text: advice.text, snippet: advice.snippet }).collect()
 }
@@ -89,6 +89,6 @@ fn situation<'a>(
             .map(|candidate| candidate.entry)
             .collect(),
         protocol: group.protocol,
-        too_many_pings: false,
+        too_many_pings: group.too_many_pings,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::flow::bounded::FirstLast;
 use crate::flow::{Direction, Flow, FrameId, Socket};
+use crate::report::conclude::pings::{TooManyPings, too_many};
 use crate::report::judged::{Judged, request};
 use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
@@ -37,6 +38,8 @@ pub(super) struct Group {
     pub(super) port: u16,
     /// What the first flow carries, where its payload says it.
     pub(super) protocol: Option<Protocol>,
+    /// Whether the server of one of them said that the client pings too often.
+    pub(super) too_many_pings: bool,
 }
 
 /// Everything counted over all flows.
@@ -50,6 +53,8 @@ pub(super) struct Gathered {
     pub(super) groups: BTreeMap<(VerdictId, Option<Socket>), Group>,
     /// Flows that lived on answered keepalive probes, with the probes sent and answered.
     pub(super) kept_alive: (u64, u64, u64),
+    /// Flows that the server ended because of too many PINGs.
+    pub(super) pings: TooManyPings,
     matter: Vec<(VerdictId, u32)>,
 }
 
@@ -83,10 +88,13 @@ impl Gathered {
         if matches!(verdict.id, VerdictId::Graceful | VerdictId::Open) {
             self.count_probes(flow);
         }
+        let pinged = self.pings.enter(number, flow);
+        if verdict.id.matters() || pinged {
+            self.matter.push((verdict.id, number));
+        }
         if !verdict.id.matters() {
             return;
         }
-        self.matter.push((verdict.id, number));
         let about_service = verdict.id.is_idle_death() || verdict.id == VerdictId::KeepaliveExhausted;
         let own = (verdict.id, Some(flow.server()).filter(|_| about_service));
         // A service that has its group keeps it: else its later flows would be missing from the count.
@@ -123,6 +131,7 @@ impl Group {
             sides: Direction::BOTH.map(|direction| side(flow, direction, verdict)),
             port: flow.server().port,
             protocol: protocol(flow),
+            too_many_pings: false,
         }
     }
 
@@ -134,6 +143,7 @@ impl Group {
         let in_flight = asked_before || verdict.reasons.contains(&Reason::HttpStatus(504));
         self.flows.push(number);
         self.in_flight += u64::from(in_flight);
+        self.too_many_pings |= too_many(flow);
         if in_flight && self.request.is_none() {
             self.request = request(flow);
         }
@@ -164,12 +174,14 @@ fn side(flow: &Flow, direction: Direction, verdict: &Verdict) -> Side {
 fn protocol(flow: &Flow) -> Option<Protocol> {
     let heads = flow.heads()?;
     if let Some(hello) = heads.tls() {
-        let speaks_h2 = hello.alpn.as_ref().is_some_and(|alpn| alpn.split(',').any(|name| name == "h2"));
+        let speaks_h2 = hello.protocols().is_some_and(|names| names.split(',').any(|name| name == "h2"));
         return Some(if speaks_h2 { Protocol::Http2 } else { Protocol::Tls });
+    }
+    if heads.is_http2() {
+        return Some(Protocol::Http2);
     }
     let name = heads.request(Direction::FromInitiator)?;
     let known = [
-        ("HTTP/2", Protocol::Http2),
         ("PostgreSQL", Protocol::PostgreSql),
         ("MySQL", Protocol::MySql),
         ("Redis", Protocol::Redis),
