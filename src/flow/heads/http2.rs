@@ -177,7 +177,9 @@ impl Header {
             DATA | HEADERS | PUSH_PROMISE | CONTINUATION => of_stream,
             PRIORITY => of_stream && self.len == 5,
             RST_STREAM => of_stream && self.len == 4,
-            SETTINGS => !of_stream && self.len % 6 == 0 && (self.flags & FLAG_END_OR_ACK == 0 || self.len == 0),
+            SETTINGS => {
+                !of_stream && self.len.is_multiple_of(6) && (self.flags & FLAG_END_OR_ACK == 0 || self.len == 0)
+            }
             PING => !of_stream && self.len == 8,
             GOAWAY => !of_stream && self.len >= 8,
             WINDOW_UPDATE => self.len == 4,
@@ -203,7 +205,7 @@ impl Header {
             && self.kind <= CONTINUATION
             && self.len <= LONGEST
             && self.flags & !defined == 0
-            && !(by_client && (is_promise || opens && self.stream % 2 == 0))
+            && !(by_client && (is_promise || opens && self.stream.is_multiple_of(2)))
     }
 }
 
@@ -252,10 +254,7 @@ mod tests {
             (frame(8, 0, 0, &[0, 0, 255, 255]), Frame::Other),
             (frame(9, 4, 1, &[0x82]), Frame::Other),
             (frame(5, 4, 1, &[0, 0, 0, 2, 0x82]), Frame::Other),
-            (
-                frame(1, 5, 1, &[0x82]),
-                Frame::Headers { stream: 1, ends_stream: true, block: &[0x82], whole: true },
-            ),
+            (frame(1, 5, 1, &[0x82]), Frame::Headers { stream: 1, ends_stream: true, block: &[0x82], whole: true }),
         ] {
             assert_eq!(step(&octets, ANSWERS, false), Step::Frame(expected, octets.len()), "{octets:x?}");
             let more = [&octets[..], b"more"].concat();
@@ -300,13 +299,13 @@ mod tests {
     #[test]
     fn what_is_no_frame() {
         for octets in [
-            frame(6, 0, 0, &[0; 7]),       // a PING of 7 octets
-            frame(6, 0, 1, &[0; 8]),       // a PING on a stream
-            frame(4, 0, 0, &[0; 5]),       // a setting of 5 octets
-            frame(4, 1, 0, &[0; 6]),       // an acknowledgment with settings
-            frame(0, 0, 0, b"x"),          // DATA on no stream
-            frame(7, 0, 0, &[0; 7]),       // a GOAWAY of 7 octets
-            frame(8, 0, 0, &[0; 5]),       // a WINDOW_UPDATE of 5 octets
+            frame(6, 0, 0, &[0; 7]), // a PING of 7 octets
+            frame(6, 0, 1, &[0; 8]), // a PING on a stream
+            frame(4, 0, 0, &[0; 5]), // a setting of 5 octets
+            frame(4, 1, 0, &[0; 6]), // an acknowledgment with settings
+            frame(0, 0, 0, b"x"),    // DATA on no stream
+            frame(7, 0, 0, &[0; 7]), // a GOAWAY of 7 octets
+            frame(8, 0, 0, &[0; 5]), // a WINDOW_UPDATE of 5 octets
         ] {
             assert_eq!(step(&octets, ANSWERS, true), Step::Lost, "{octets:x?}");
         }
@@ -331,11 +330,14 @@ mod tests {
         assert_eq!(preface(head), frames(24));
         assert_eq!(preface(&head[..20]), Decoded::NeedMore);
         assert_eq!(preface(b"PRI * HTTP/2.1"), Decoded::No);
-        for octets in [frame(6, 0, 0, &[1; 8]), frame(6, 1, 0, &[1; 8]), frame(4, 1, 0, &[]), frame(7, 0, 0, &[0; 22])] {
+        for octets in [frame(6, 0, 0, &[1; 8]), frame(6, 1, 0, &[1; 8]), frame(4, 1, 0, &[]), frame(7, 0, 0, &[0; 22])]
+        {
             assert_eq!(under_way(&octets), frames(0));
             assert_eq!(under_way(&octets[..8]), Decoded::NeedMore);
         }
-        for octets in [frame(6, 0, 1, &[1; 8]), frame(4, 0, 0, &[0; 6]), frame(1, 4, 1, &[0x82]), frame(7, 0, 0, &[0; 7])] {
+        for octets in
+            [frame(6, 0, 1, &[1; 8]), frame(4, 0, 0, &[0; 6]), frame(1, 4, 1, &[0x82]), frame(7, 0, 0, &[0; 7])]
+        {
             assert_eq!(under_way(&octets), Decoded::No);
         }
     }
@@ -343,7 +345,14 @@ mod tests {
     proptest! {
         #[test]
         fn anything_may_come(head in proptest::collection::vec(any::<u8>(), 0..200), asks: bool, sure: bool) {
-            step(&head, if asks { ASKS } else { ANSWERS }, sure);
+            match step(&head, if asks { ASKS } else { ANSWERS }, sure) {
+                Step::NeedMore | Step::Lost => {}
+                Step::Frame(frame, len) | Step::Unfinished(frame, len) => {
+                    prop_assert!(len >= HEADER);
+                    let block = if let Frame::Headers { block, .. } = frame { block.len() } else { 0 };
+                    prop_assert!(block <= head.len() - HEADER);
+                }
+            }
         }
 
         /// What was taken for a frame stays that frame, whatever follows.

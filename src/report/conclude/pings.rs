@@ -74,7 +74,10 @@ impl Ended {
         Finding {
             id: ID,
             severity: "medium",
-            title: format!("{}{to} {were} ended by the server because the client pinged too often", plural(total, "flow")),
+            title: format!(
+                "{}{to} {were} ended by the server because the client pinged too often",
+                plural(total, "flow")
+            ),
             detail: format!(
                 "Flow {first}: the server's GOAWAY has the code ENHANCE_YOUR_CALM and says too_many_pings{seen}."
             ),

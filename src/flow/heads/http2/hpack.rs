@@ -317,9 +317,9 @@ mod tests {
     #[test]
     fn what_no_encoder_writes() {
         for (block, end) in [
-            (&[0x80][..], End::Broken),                         // index 0
-            (&[0xff, 0x80, 0x80, 0x80, 0x80, 1], End::Broken),  // an integer of five octets more
-            (&[0x44, 0x81, 0x00], End::Broken),                 // Huffman code with padding of zeros
+            (&[0x80][..], End::Broken),                        // index 0
+            (&[0xff, 0x80, 0x80, 0x80, 0x80, 1], End::Broken), // an integer of five octets more
+            (&[0x44, 0x81, 0x00], End::Broken),                // Huffman code with padding of zeros
             (&[0x44, 0x05, b'/'], End::Short),
             (&[0x7f], End::Short),
         ] {

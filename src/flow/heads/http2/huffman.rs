@@ -4,9 +4,8 @@
 //! shorter ones end. So the number of codes of each length and the order of the symbols are the whole table.
 
 /// How many symbols have a code of 0, 1, 2 ... 30 bits. The last of 30 bits is EOS, which must not occur, and is not counted.
-const COUNTS: [u32; 31] = [
-    0, 0, 0, 0, 0, 10, 26, 32, 6, 0, 5, 3, 2, 6, 2, 3, 0, 0, 0, 3, 8, 13, 26, 29, 12, 4, 15, 19, 29, 0, 3,
-];
+const COUNTS: [u32; 31] =
+    [0, 0, 0, 0, 0, 10, 26, 32, 6, 0, 5, 3, 2, 6, 2, 3, 0, 0, 0, 3, 8, 13, 26, 29, 12, 4, 15, 19, 29, 0, 3];
 
 /// The symbols in the order of their codes.
 #[rustfmt::skip]

@@ -53,7 +53,11 @@ pub fn record_kind(head: &[u8]) -> Decoded<'_> {
     let [kind, 3, 0..=4, high, low, rest @ ..] = head else {
         let possible = matches!(head, [] | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA])
             || matches!(head, [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3])
-            || matches!(head, [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4] | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, _]);
+            || matches!(
+                head,
+                [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4]
+                    | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, _]
+            );
         return if possible { Decoded::NeedMore } else { Decoded::No };
     };
     let name = match (*kind, u16::from_be_bytes([*high, *low])) {

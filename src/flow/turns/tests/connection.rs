@@ -116,7 +116,12 @@ fn of_several_requests_the_latest_without_an_answer_is_named() {
 #[test]
 fn a_call_of_grpc_is_named_by_its_method_also_when_it_repeats() {
     // As gRPC clients do it: POST (83), http (86), literals that enter the table, content-type last.
-    let first = [&[0x83, 0x86][..], &literal(4, "/shop.Orders/List"), &literal(1, "orders:50051"), &literal(31, "application/grpc")];
+    let first = [
+        &[0x83, 0x86][..],
+        &literal(4, "/shop.Orders/List"),
+        &literal(1, "orders:50051"),
+        &literal(31, "application/grpc"),
+    ];
     // The second call refers to them: the latest entry is 62, the first of three 64.
     let second = [0x83, 0x86, 0x80 | 64, 0x80 | 63, 0x80 | 62];
     let mut talk = Talk::new();
@@ -162,7 +167,7 @@ fn a_goaway_is_found_on_any_turn() {
 
     // At the beginning of a late turn, midstream, with nothing else of the connection seen.
     let mut midstream = Talk::new();
-    midstream.asks(&[ping()]).answers(&[scolding.clone()]);
+    midstream.asks(&[ping()]).answers(std::slice::from_ref(&scolding));
     assert!(midstream.watched.heads.goaway().unwrap().0.too_many_pings);
 
     // The client's own GOAWAY, and other codes, are none.
