@@ -171,6 +171,10 @@ pub(in crate::flow) mod tests {
             if matches!(early, Decoded::No | Decoded::Whole(_)) {
                 prop_assert_eq!(early, decode(direction, &head), "decided on {:?}", start);
             }
+            let early = decode_tls(direction, start);
+            if matches!(early, Decoded::No | Decoded::Whole(_)) {
+                prop_assert_eq!(early, decode_tls(direction, &head), "decided behind a hello on {:?}", start);
+            }
         }
     }
 
