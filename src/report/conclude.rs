@@ -3,6 +3,7 @@
 mod assumption;
 mod findings;
 mod gather;
+mod pings;
 mod quality;
 mod sentence;
 mod services;

@@ -2,6 +2,7 @@
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
+use crate::flow::heads::Hello;
 use crate::flow::{Direction, Flow, FrameId};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
@@ -89,12 +90,25 @@ pub(crate) const fn frame(id: FrameId, several_files: bool) -> Frame {
 pub(crate) fn request(flow: &Flow) -> Option<String> {
     flow.end(Direction::FromResponder).last?;
     let heads = flow.heads()?;
-    let server_name = heads.tls().and_then(|hello| hello.server_name.as_ref());
-    match (heads.request(Direction::FromInitiator), heads.host(Direction::FromInitiator), server_name) {
-        (Some(name), Some(host), _) => Some(format!("{name} (host {host})")),
-        (Some(name), None, Some(server_name)) => Some(format!("{name} to {server_name}")),
-        (Some(name), None, None) => Some(name.to_owned()),
-        (None, _, Some(server_name)) => Some(format!("something encrypted, to {server_name}")),
-        (None, _, None) => None,
+    let name = heads.request(Direction::FromInitiator);
+    if let Some(hello) = heads.tls() {
+        return Some(format!("{}{}", name.unwrap_or("TLS data"), tls(hello)));
     }
+    let host = heads.host(Direction::FromInitiator);
+    Some(match host {
+        Some(host) => format!("{} (host {host})", name?),
+        None => name?.to_owned(),
+    })
+}
+
+/// What the hello of a TLS connection tells of what is encrypted.
+fn tls(hello: &Hello) -> String {
+    let server_name = hello.server_name.as_ref().map(|name| format!("SNI {name}"));
+    let protocol = match (&hello.agreed, &hello.alpn) {
+        (Some(agreed), _) => Some(format!("ALPN {agreed}")),
+        (None, Some(offered)) => Some(format!("ALPN {offered} offered")),
+        (None, None) => None,
+    };
+    let known: Vec<_> = server_name.into_iter().chain(protocol).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
 }

@@ -512,7 +512,7 @@ pub struct Holder {
 /// One conclusion.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// Stable identifier: a verdict id.
+    /// Stable identifier: a verdict id, or `too-many-pings`.
     pub id: &'static str,
     /// `high`, `medium` or `low`.
     pub severity: &'static str,

@@ -283,6 +283,7 @@ fn suggested(situation: &Situation<'_>, remedy: &Remedy) -> Vec<Stack> {
     match remedy {
         Remedy::Keepalive(_) => stack.into_iter().chain([Stack::Linux, per_socket(situation)]).collect(),
         Remedy::Payload(_) | Remedy::Lifetime(_) => stack.into_iter().collect(),
+        Remedy::Nothing if situation.too_many_pings => vec![Stack::Grpc],
         Remedy::TooShort(_) | Remedy::Nothing => Vec::new(),
     }
 }
@@ -297,6 +298,7 @@ fn for_stack(situation: &Situation<'_>, remedy: &Remedy, stack: Stack) -> Option
         Remedy::Keepalive(figures) => keepalive::recipe(stack, *figures, situation),
         Remedy::Payload(figures) => timers::payload(stack, *figures, situation),
         Remedy::Lifetime(lifetime) => timers::lifetime(stack, *lifetime),
+        Remedy::Nothing if situation.too_many_pings && stack == Stack::Grpc => timers::grpc_pings(),
         Remedy::TooShort(_) | Remedy::Nothing => return None,
     };
     Some(Advice { stack: stack.name(), text: recipe.text, snippet: recipe.snippet })

@@ -16,7 +16,7 @@ use crate::verdict::group;
 /// Services behind one box that are named in a finding.
 const MEMBERS: usize = 8;
 
-/// One finding per verdict and service.
+/// One finding per verdict and service, and those that no verdict tells.
 pub(super) fn findings(
     timelines: &[Judged],
     gathered: &Gathered,
@@ -31,7 +31,7 @@ pub(super) fn findings(
         let situation = situation(*id, group, clock, bracket, table);
         Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, behind, several_files) }
     };
-    gathered.groups.iter().map(one).collect()
+    gathered.groups.iter().map(one).chain(gathered.pings.findings(several_files, stack)).collect()
 }
 
 fn finding(
@@ -76,7 +76,7 @@ fn together(group: &group::Group) -> String {
     )
 }
 
-fn advice(situation: &Situation<'_>, stack: Option<Stack>) -> Vec<Advice> {
+pub(super) fn advice(situation: &Situation<'_>, stack: Option<Stack>) -> Vec<Advice> {
     let advice = advise(situation, stack).into_iter();
     advice.map(|advice| Advice { stack: advice.stack.to_owned(), text: advice.text, snippet: advice.snippet }).collect()
 }
@@ -113,6 +113,6 @@ fn situation<'a>(
             .map(|candidate| candidate.entry)
             .collect(),
         protocol: group.protocol,
-        too_many_pings: false,
+        too_many_pings: group.too_many_pings,
     }
 }

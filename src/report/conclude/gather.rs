@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::flow::bounded::FirstLast;
 use crate::flow::{Direction, Flow, FrameId, Socket};
+use crate::report::conclude::pings::{TooManyPings, too_many};
 use crate::report::judged::{Judged, request};
 use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
@@ -40,6 +41,8 @@ pub(super) struct Group {
     pub(super) protocol: Option<Protocol>,
     /// The box that killed some of them together with flows of other services.
     pub(super) behind: Option<BoxId>,
+    /// Whether the server of one of them said that the client pings too often.
+    pub(super) too_many_pings: bool,
 }
 
 /// A group of services behind one box: the timeline, and its place among the groups there.
@@ -58,6 +61,8 @@ pub(super) struct Gathered {
     pub(super) boxes: BTreeMap<(VerdictId, BoxId), Group>,
     /// Flows that lived on answered keepalive probes, with the probes sent and answered.
     pub(super) kept_alive: (u64, u64, u64),
+    /// Flows that the server ended because of too many PINGs.
+    pub(super) pings: TooManyPings,
     matter: Vec<(VerdictId, u32)>,
 }
 
@@ -98,10 +103,13 @@ impl Gathered {
         if matches!(verdict.id, VerdictId::Graceful | VerdictId::Open) {
             self.count_probes(flow);
         }
+        let pinged = self.pings.enter(number, flow);
+        if verdict.id.matters() || pinged {
+            self.matter.push((verdict.id, number));
+        }
         if !verdict.id.matters() {
             return;
         }
-        self.matter.push((verdict.id, number));
         let about_service = verdict.id.is_idle_death() || verdict.id == VerdictId::KeepaliveExhausted;
         let own = (verdict.id, Some(flow.server()).filter(|_| about_service));
         // A service that has its group keeps it: else its later flows would be missing from the count.
@@ -146,6 +154,7 @@ impl Group {
             port: flow.server().port,
             protocol: protocol(flow),
             behind: None,
+            too_many_pings: false,
         }
     }
 
@@ -157,6 +166,7 @@ impl Group {
         let in_flight = asked_before || verdict.reasons.contains(&Reason::HttpStatus(504));
         self.flows.push(number);
         self.in_flight += u64::from(in_flight);
+        self.too_many_pings |= too_many(flow);
         if in_flight && self.request.is_none() {
             self.request = request(flow);
         }
@@ -187,12 +197,14 @@ fn side(flow: &Flow, direction: Direction, verdict: &Verdict) -> Side {
 fn protocol(flow: &Flow) -> Option<Protocol> {
     let heads = flow.heads()?;
     if let Some(hello) = heads.tls() {
-        let speaks_h2 = hello.alpn.as_ref().is_some_and(|alpn| alpn.split(',').any(|name| name == "h2"));
+        let speaks_h2 = hello.protocols().is_some_and(|names| names.split(',').any(|name| name == "h2"));
         return Some(if speaks_h2 { Protocol::Http2 } else { Protocol::Tls });
+    }
+    if heads.is_http2() {
+        return Some(Protocol::Http2);
     }
     let name = heads.request(Direction::FromInitiator)?;
     let known = [
-        ("HTTP/2", Protocol::Http2),
         ("PostgreSQL", Protocol::PostgreSql),
         ("MySQL", Protocol::MySql),
         ("Redis", Protocol::Redis),

@@ -311,8 +311,8 @@ fn too_eager(situation: &Situation<'_>) -> Option<String> {
 }
 
 fn too_many_pings() -> String {
-    "The server ended the connection because the client pinged too often (HTTP/2 GOAWAY too_many_pings): gRPC servers take \
-     one ping in 5 minutes unless told otherwise."
+    "The keepalives of the client are too eager: the server ended the connection because it pinged too often (HTTP/2 GOAWAY \
+     too_many_pings). gRPC servers take one ping in 5 minutes unless told otherwise, and one in 2 hours while no call is open."
         .to_owned()
 }
 
