@@ -6,6 +6,7 @@
 pub mod advice;
 pub mod assume;
 pub mod attribution;
+pub mod company;
 pub mod inventory;
 pub mod outcome;
 pub mod quality;
@@ -251,6 +252,8 @@ pub enum Reason {
     Limited(Limit),
     /// RST after both ends had closed.
     AfterClose,
+    /// The server closed so many idle connections in one moment, after unlike silences.
+    ClosedTogether(u64),
     /// Flows of the service that were in use lost their peer in the same silence.
     PeerLost,
 }

@@ -16,6 +16,7 @@ fn situation<'a>(verdict: VerdictId, died: Span) -> Situation<'a> {
         survived_max: None,
         died_min: Some(died),
         timeout: None,
+        silence: Some(died),
         client: Side::default(),
         server: Side::default(),
         server_port: 9999,
@@ -182,7 +183,7 @@ fn lvs_at_90_s() {
     for expected in [
         "The timer is 90 s",
         "at most 45 s",
-        "No keepalive was seen",
+        "No probe was seen in 90 s of silence",
         "Set both",
         "its own knob is net.ipv4.vs.timeout_established",
     ] {
@@ -218,8 +219,8 @@ fn f5_at_300_s_with_a_half_open_end() {
 fn keepalive_at_7200_s_never_had_a_chance() {
     let late = Situation { client: probing(7_200, 1, 0), ..situation(VerdictId::IdleResetNext, secs(350)) };
     let said = words(&advise(&late, None));
-    assert!(said.contains("already on at the client, but its first probe comes after 7200 s against 350 s"), "{said}");
-    assert!(said.contains("lower it to 175 s"), "{said}");
+    assert!(said.contains("already on at the client, but with 7200 s against 350 s: it never had a chance"), "{said}");
+    assert!(said.contains("Lower it to 175 s"), "{said}");
     let close = Situation { client: probing(340, 1, 0), ..situation(VerdictId::IdleResetNext, secs(350)) };
     assert!(words(&advise(&close, None)).contains("too close to 350 s for a timer that fires late"));
 }

@@ -110,6 +110,9 @@ fn course_reason(reason: &Reason) -> String {
             format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
         }
         Reason::Limited(limit) => format!("the capture allows no surer statement ({})", limit.name()),
+        Reason::ClosedTogether(closes) => {
+            format!("{closes} idle connections were closed in one moment after unlike silences, as by a restart")
+        }
         Reason::PeerLost => {
             "flows of this service that were in use went unanswered too, as when the host itself is gone".to_owned()
         }

@@ -1,7 +1,7 @@
 //! The first line of a ticket: one sentence that stands alone.
 
-use crate::flow::Socket;
 use crate::flow::gaps::Clock;
+use crate::flow::{Direction, Socket};
 use crate::report::conclude::{Gathered, Group, known_in};
 use crate::report::judged::Judged;
 use crate::report::model::{Service, Summary};
@@ -26,6 +26,8 @@ pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, services: &[Ser
     let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
     let mut sentence = format!("{} of {}{to} {}", count(group.flows.total()), plural(of, "flow"), story(*id, group));
     sentence.push_str(&waiting(group));
+    sentence.push_str(half_open(group));
+    sentence.push_str(&too_late(group));
     let named = server.map(|server| server.to_string());
     sentence.push_str(&survivors(services.iter().find(|service| Some(&service.server) == named.as_ref())));
     sentence.push_str(&looks_like(timelines, *server, *id, group, table));
@@ -109,6 +111,31 @@ fn waiting(group: &Group) -> String {
     }
 }
 
+/// The end that nobody told.
+const fn half_open(group: &Group) -> &'static str {
+    match group.first.half_open {
+        Some(Direction::FromInitiator) => "; the client was not told and stays half-open",
+        Some(Direction::FromResponder) => "; the server was not told and stays half-open",
+        None => "",
+    }
+}
+
+/// That keepalive was on and its first probe came into a connection that was dead already.
+fn too_late(group: &Group) -> String {
+    let prober = group.first.gap.and_then(|(_, gap)| gap.ended_by).filter(|ender| ender.kind.is_probe());
+    let late = prober.and_then(|ender| {
+        let [client, server] = &group.sides;
+        let from_client = ender.direction == Direction::FromInitiator;
+        let (name, side) = if from_client { ("client", client) } else { ("server", server) };
+        let time = side.settings.time.filter(|_| side.answered == 0)?;
+        Some(format!(
+            "; the {name}'s keepalive was on, but with {} it came too late",
+            duration(time.likely.unwrap_or(time.most))
+        ))
+    });
+    late.unwrap_or_default()
+}
+
 /// Other flows that died of silence, which the sentence does not speak of.
 fn others(gathered: &Gathered, id: VerdictId, server: Option<Socket>) -> String {
     let of_others = gathered.groups.iter().filter(|(key, _)| key.0.is_idle_death() && **key != (id, server));
@@ -137,8 +164,11 @@ fn looks_like(timelines: &[Judged], server: Option<Socket>, id: VerdictId, group
         Clock::Payload => &service.payload,
     };
     let found = known_in(table, clock, bracket.survived_max, least, manner(id));
-    let name =
-        |entry: &Entry| format!("{} {} ({} s)", entry.vendor, entry.product, entry.idle.0).trim_start().to_owned();
+    let name = |entry: &Entry| {
+        // What stands in brackets or behind a comma tells rows of the table apart, and no boxes.
+        let product = entry.product.split([',', '(']).next().unwrap_or_default().trim_end();
+        format!("{} {product} ({} s)", entry.vendor, entry.idle.0).trim_start().to_owned()
+    };
     let named = found.iter().filter(|candidate| !candidate.kills_otherwise).take(2);
     let names: Vec<String> = named.map(|candidate| name(candidate.entry)).collect();
     if names.is_empty() { String::new() } else { format!("; looks like {}", names.join(" or ")) }
