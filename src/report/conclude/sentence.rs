@@ -22,22 +22,29 @@ pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, services: &[Ser
         return nothing_idle(timelines, gathered);
     };
     let service = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
+    let twin = twin(timelines, gathered, *id, *server);
     let of = service.map_or(u64::from(gathered.flows), |service| service.flows);
     let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
-    let mut sentence = format!("{} of {}{to} {}", count(group.flows.total()), plural(of, "flow"), story(*id, group));
+    let mut sentence =
+        format!("{} of {}{to} {}", count(group.flows.total()), plural(of, "flow"), story(*id, group, twin.is_some()));
     sentence.push_str(&waiting(group));
     sentence.push_str(half_open(group));
     sentence.push_str(&too_late(group));
     let named = server.map(|server| server.to_string());
     sentence.push_str(&survivors(services.iter().find(|service| Some(&service.server) == named.as_ref())));
     sentence.push_str(&looks_like(timelines, *server, *id, group, table));
-    sentence.push_str(&others(gathered, *id, *server));
+    if let Some((other, copies)) = twin {
+        let copies = count(copies.flows.total());
+        sentence.push_str(&format!("; the box's other side shows {copies} reset in the same way, to {other}"));
+    }
+    let told = [*server, twin.map_or(*server, |(other, _)| Some(other))];
+    sentence.push_str(&others(gathered, *id, &told));
     sentence.push('.');
     Summary { sentence, next_step: next_step(timelines, *server, group) }
 }
 
 /// What happened to the flows of a group, and how we know.
-fn story(id: VerdictId, group: &Group) -> String {
+fn story(id: VerdictId, group: &Group, both_sides: bool) -> String {
     let them = if group.flows.total() == 1 { "it" } else { "them" };
     let gap = gaps(group);
     let how = evidence(group);
@@ -47,7 +54,10 @@ fn story(id: VerdictId, group: &Group) -> String {
         Confidence::Possible => "possibly a box on the path",
     };
     match id {
-        VerdictId::IdleReset => format!("died of silence: after {gap} without a packet {box_} reset {them}{how}"),
+        VerdictId::IdleReset => {
+            let ends = if both_sides { "both ends" } else { them };
+            format!("died of silence: after {gap} without a packet {box_} reset {ends}{how}")
+        }
         VerdictId::IdleResetNext => {
             format!("died of silence: {box_} forgot {them}, and the first packet after {gap} met its RST{how}")
         }
@@ -136,9 +146,28 @@ fn too_late(group: &Group) -> String {
     late.unwrap_or_default()
 }
 
+/// The same connections on the other side of a box that translates addresses, if it reset them there as well.
+fn twin<'a>(
+    timelines: &[Judged],
+    gathered: &'a Gathered,
+    id: VerdictId,
+    server: Option<Socket>,
+) -> Option<(Socket, &'a Group)> {
+    let server = server.filter(|_| id == VerdictId::IdleReset)?;
+    let mut pairs = timelines.iter().flat_map(|judged| &judged.limits.translated.pairs);
+    let other = pairs.find_map(|pair| match (pair.before.1, pair.after.1) {
+        (before, after) if before == server => Some(after),
+        (before, after) if after == server => Some(before),
+        _ => None,
+    })?;
+    let group = gathered.groups.get(&(id, Some(other)))?;
+    (other != server).then_some((other, group))
+}
+
 /// Other flows that died of silence, which the sentence does not speak of.
-fn others(gathered: &Gathered, id: VerdictId, server: Option<Socket>) -> String {
-    let of_others = gathered.groups.iter().filter(|(key, _)| key.0.is_idle_death() && **key != (id, server));
+fn others(gathered: &Gathered, id: VerdictId, told: &[Option<Socket>]) -> String {
+    let untold = |key: &(VerdictId, Option<Socket>)| key.0.is_idle_death() && !(key.0 == id && told.contains(&key.1));
+    let of_others = gathered.groups.iter().filter(|(key, _)| untold(key));
     match of_others.map(|(_, group)| group.flows.total()).sum::<u64>() {
         0 => String::new(),
         1 => "; 1 other flow died of silence too".to_owned(),
