@@ -4,7 +4,7 @@ use idlegap::flow::gaps::Clock;
 use idlegap::time::Span;
 use idlegap::timeouts::{Entry, Table};
 use idlegap::verdict::VerdictId;
-use idlegap::verdict::advice::{Advice, Protocol, Side, Situation, Stack, advise};
+use idlegap::verdict::advice::{Advice, Elsewhere, Protocol, Side, Situation, Stack, advise};
 use idlegap::verdict::settings::{Estimate, Settings};
 use proptest::prelude::*;
 
@@ -223,6 +223,25 @@ fn keepalive_at_7200_s_never_had_a_chance() {
     assert!(said.contains("Lower it to 175 s"), "{said}");
     let close = Situation { client: probing(340, 1, 0), ..situation(VerdictId::IdleResetNext, secs(350)) };
     assert!(words(&advise(&close, None)).contains("too close to 350 s for a timer that fires late"));
+}
+
+/// What the same host does on another flow: too late for this timer, in time, and ten times as often as it needs.
+#[test]
+fn the_keepalive_of_the_same_host_elsewhere_is_held_against_the_timer() {
+    let with = |time: i64| {
+        let settings = probing(time, 1, 1).settings;
+        let elsewhere = settings.time.map(|time| Elsewhere { time, flow: 7 });
+        let client = Side { elsewhere, ..Side::default() };
+        words(&advise(&Situation { client, ..situation(VerdictId::IdleReset, secs(350)) }, None))
+    };
+    let late = with(7_200);
+    assert!(late.contains("No probe was seen in 350 s of silence from either end: keepalive is off"), "{late}");
+    assert!(late.contains("On flow 7 the client's host sent its first probe after 7200 s"), "{late}");
+    assert!(late.contains("if keepalive is on here too, with 7200 s against 350 s it never had a chance"), "{late}");
+    assert!(with(100).contains("that setting would have been in time here"));
+    assert!(with(10).contains("more often than it needs"));
+    let close = with(340);
+    assert!(!close.contains("On flow 7"), "340 s fire as late as 382.5 s: {close}");
 }
 
 #[test]

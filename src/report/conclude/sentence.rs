@@ -34,8 +34,8 @@ pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, services: &[Ser
     sentence.push_str(&survivors(services.iter().find(|service| Some(&service.server) == named.as_ref())));
     sentence.push_str(&looks_like(timelines, *server, *id, group, table));
     if let Some((other, copies)) = twin {
-        let copies = count(copies.flows.total());
-        sentence.push_str(&format!("; the box's other side shows {copies} reset in the same way, to {other}"));
+        let copies = plural(copies.flows.total(), "connection");
+        sentence.push_str(&format!("; on the box's other side, to {other}, {copies} ended in the same way"));
     }
     let told = [*server, twin.map_or(*server, |(other, _)| Some(other))];
     sentence.push_str(&others(gathered, *id, &told));
@@ -121,9 +121,10 @@ fn waiting(group: &Group) -> String {
     }
 }
 
-/// The end that nobody told.
+/// The end that nobody told, where a RST shows that the other was: whether it is alive after a drop nobody knows.
 const fn half_open(group: &Group) -> &'static str {
     match group.first.half_open {
+        Some(_) if matches!(group.first.id, VerdictId::IdleDrop) => "",
         Some(Direction::FromInitiator) => "; the client was not told and stays half-open",
         Some(Direction::FromResponder) => "; the server was not told and stays half-open",
         None => "",

@@ -9,6 +9,8 @@ use super::{Remedy, Side, Situation};
 
 /// Rows of the table whose own knob is named.
 const KNOBS: usize = 2;
+/// Probes so many times as often as the timer expires are more than it needs.
+const OFTEN: i64 = 10;
 
 /// The paragraph that stands before the snippets; empty where there is nothing to say.
 pub(super) fn text(situation: &Situation<'_>, remedy: &Remedy) -> String {
@@ -41,8 +43,8 @@ pub(super) fn knobs(situation: &Situation<'_>, most: usize) -> Vec<String> {
 fn knob(entry: &Entry) -> Option<String> {
     let (name, default) = (name(entry), entry.idle.0);
     if entry.setting.contains(" = ") {
-        // A switch by which the box kills in this manner, not the timer itself.
-        return Some(format!("If the box is {name} ({}), its timer is {default} s by default.", entry.setting));
+        // A switch by which the box kills in this manner, which the product's name says, and not the timer itself.
+        return Some(format!("If the box is {name}, its timer is {default} s by default."));
     }
     if entry.is_fixed() || entry.setting.starts_with("none") {
         return Some(format!("If the box is {name}, its timer of {default} s is fixed."));
@@ -134,16 +136,22 @@ fn no_probe(situation: &Situation<'_>) -> String {
 fn on_elsewhere(name: &str, side: &Side, limit: Span) -> Option<String> {
     let elsewhere = side.elsewhere?;
     let time = value(elsewhere.time);
-    (time >= limit).then(|| {
-        format!(
-            "On flow {} the {name}'s host sent its first probe after {}: if keepalive is on here too, with {} against {} it never \
-             had a chance.",
-            elsewhere.flow,
-            seconds(elsewhere.time.most),
-            seconds(time),
-            seconds(limit)
-        )
-    })
+    let on_flow = format!(
+        "On flow {} the {name}'s host sent its first probe after {}",
+        elsewhere.flow,
+        seconds(elsewhere.time.most)
+    );
+    let latest = Span::from_nanos(elsewhere.time.most.as_nanos() / 8 * 9);
+    if time >= limit {
+        let (time, limit) = (seconds(time), seconds(limit));
+        return Some(format!(
+            "{on_flow}: if keepalive is on here too, with {time} against {limit} it never had a chance."
+        ));
+    }
+    if elsewhere.time.most.times(OFTEN) < limit {
+        return Some(format!("{on_flow}: in time for a timer of {}, but more often than it needs.", seconds(limit)));
+    }
+    (latest < limit).then(|| format!("{on_flow}: that setting would have been in time here."))
 }
 
 /// What is wrong with the keepalive of one side.
@@ -325,7 +333,6 @@ fn gave_up_soon(situation: &Situation<'_>) -> Option<String> {
 
 /// Probes far more often than the timer needs.
 fn too_eager(situation: &Situation<'_>) -> Option<String> {
-    const OFTEN: i64 = 10;
     let limit = situation.limit()?;
     let enough = crate::timeouts::keepalive_time(limit)?;
     let sides = [("client", &situation.client), ("server", &situation.server)];
