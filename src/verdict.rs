@@ -8,6 +8,7 @@ pub mod ages;
 pub mod assume;
 pub mod attribution;
 pub mod bracket;
+pub mod company;
 pub mod group;
 pub mod inventory;
 pub mod outcome;
@@ -261,6 +262,8 @@ pub enum Reason {
     Outlived(Span, Span),
     /// No single timer explains the service: kills were seen after the one and after the other silence.
     Scattered(Span, Span),
+    /// The server closed so many idle connections in one moment, after unlike silences.
+    ClosedTogether(u64),
     /// Flows of the service that were in use lost their peer in the same silence.
     PeerLost,
 }

@@ -127,6 +127,9 @@ fn course_reason(reason: &Reason) -> String {
             duration(*least),
             duration(*most)
         ),
+        Reason::ClosedTogether(closes) => {
+            format!("{closes} idle connections were closed in one moment after unlike silences, as by a restart")
+        }
         Reason::PeerLost => {
             "flows of this service that were in use went unanswered too, as when the host itself is gone".to_owned()
         }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
 use crate::flow::gaps::Clock;
-use crate::flow::{Direction, Flow, Socket};
-use crate::time::Timestamp;
+use crate::flow::{Flow, Socket};
 use crate::verdict::ages::{Ages, died_of_age};
 use crate::verdict::bracket::{Bracket, Contradiction, is_ambiguous};
+use crate::verdict::company::{Company, repeated};
 use crate::verdict::outcome::judge;
 use crate::verdict::path::{Sorter, Split};
 use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
@@ -27,8 +27,8 @@ pub struct Service {
     pub payload: Bracket,
     /// Ages at death.
     pub ages: Ages,
-    /// The first and the last moment at which a flow in use lost its peer.
-    lost_in_use: Option<(Timestamp, Timestamp)>,
+    /// What happened beside any timer.
+    company: Company,
 }
 
 impl Service {
@@ -73,6 +73,9 @@ impl Services {
             }
         }
         forget_aged(analysis, &mut by_server);
+        // What ended in one moment shows no timer of payload.
+        let stopped = by_server.values_mut().filter(|service| service.company.closed_in_one_moment());
+        stopped.for_each(|service| service.payload = Bracket::default());
         let splits = splits(analysis, &by_server);
         Self { by_server, splits }
     }
@@ -129,24 +132,13 @@ impl Service {
         self.packet.add(Clock::Packet, flow, verdict);
         self.payload.add(Clock::Payload, flow, verdict);
         self.ages.add(flow, verdict);
-        if verdict.id == VerdictId::RetransmissionExhausted {
-            let (time, lost) = (flow.last.time, self.lost_in_use);
-            self.lost_in_use = Some(lost.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
-        }
-    }
-
-    /// Whether, in the silence that the flow died of, flows in use lost their peer too, which no box that forgets does.
-    fn peer_was_lost(&self, verdict: &Verdict) -> bool {
-        let Some(((first, last), (_, gap))) = self.lost_in_use.zip(verdict.gap) else { return false };
-        let until = gap.start.time.plus(gap.length);
-        first <= until && gap.start.time <= last
+        self.company.add(flow, verdict);
     }
 }
 
 /// Whether a flow was ever silent, reset, or repeated anything.
 fn is_telling(flow: &Flow) -> bool {
-    let repeated = Direction::BOTH.into_iter().any(|side| flow.end(side).counters.retransmissions > 0);
-    repeated || flow.packet_gaps().is_some() || flow.payload_gaps().is_some() || flow.resets().next().is_some()
+    repeated(flow) || flow.packet_gaps().is_some() || flow.payload_gaps().is_some() || flow.resets().next().is_some()
 }
 
 /// Whether a box is said to have killed the flow for want of packets, at a timer that is the same for the whole service.
@@ -200,11 +192,8 @@ fn splits(analysis: &Analysis, by_server: &HashMap<Socket, Service>) -> HashMap<
 /// What one death leaves open, its like may decide: deaths above a length, survivors below it.
 fn refine(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
     let verdict = by_age(flow, verdict, service);
-    if service.peer_was_lost(&verdict) {
-        return match verdict.id {
-            VerdictId::IdleDrop => Verdict { confidence: Confidence::Possible, ..verdict }.because(Reason::PeerLost),
-            _ => verdict,
-        };
+    if let Some(explained) = service.company.explain(&verdict) {
+        return explained;
     }
     let gap = verdict.gap.filter(|(clock, gap)| *clock == Clock::Packet && !gap.half_closed && is_ambiguous(&verdict));
     let Some((died, least, most)) = gap.and_then(|(_, gap)| service.packet.like(gap.length)) else {

@@ -103,6 +103,7 @@ fn situation<'a>(
         survived_max,
         died_min,
         timeout,
+        silence: group.first.gap.map(|(_, gap)| gap.length),
         client,
         server,
         server_port: group.port,

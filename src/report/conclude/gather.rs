@@ -1,6 +1,7 @@
 //! Everything counted over all flows, in one pass.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::flow::bounded::FirstLast;
 use crate::flow::{Direction, Flow, FrameId, Socket};
@@ -8,7 +9,7 @@ use crate::report::conclude::pings::{TooManyPings, too_many};
 use crate::report::judged::{Judged, request};
 use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
-use crate::verdict::advice::{Protocol, Side};
+use crate::verdict::advice::{Elsewhere, Protocol, Side};
 use crate::verdict::group;
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::settings;
@@ -35,6 +36,8 @@ pub(super) struct Group {
     pub(super) request: Option<String>,
     /// Client and server of the first flow.
     pub(super) sides: [Side; 2],
+    /// Their addresses.
+    pub(super) hosts: [IpAddr; 2],
     /// The server's port of the first flow.
     pub(super) port: u16,
     /// What the first flow carries, where its payload says it.
@@ -78,12 +81,38 @@ impl Gathered {
             }
         }
         gathered.matter.sort_unstable();
+        gathered.look_elsewhere(timelines, numbers);
         gathered
     }
 
     /// The services behind the box `id`.
     pub(super) fn group_of(timelines: &[Judged], (timeline, index): BoxId) -> Option<&group::Group> {
         timelines.get(timeline)?.groups.all().get(index)
+    }
+
+    /// The keepalive of the same hosts on other flows, for sides that showed none of their own: the shortest time of each.
+    fn look_elsewhere(&mut self, timelines: &[Judged], numbers: &FlowNumbers) {
+        let mut wanted: BTreeMap<IpAddr, Option<Elsewhere>> = BTreeMap::new();
+        for group in self.groups.values() {
+            wanted.extend(group.hosts.iter().map(|host| (*host, None)));
+        }
+        for (timeline, judged) in timelines.iter().enumerate() {
+            for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+                let hosts = [flow.client().ip, flow.server().ip];
+                for (direction, host) in Direction::BOTH.into_iter().zip(hosts) {
+                    let Some(found) = wanted.get_mut(&host) else { continue };
+                    let Some(time) = settings(flow, direction).time else { continue };
+                    if found.is_none_or(|other| time.most < other.time.most) {
+                        *found = Some(Elsewhere { time, flow: numbers.number(timeline, index).unwrap_or(index) });
+                    }
+                }
+            }
+        }
+        for group in self.groups.values_mut() {
+            for (side, host) in group.sides.iter_mut().zip(group.hosts) {
+                side.elsewhere = wanted.get(&host).copied().flatten().filter(|_| side.probes == 0);
+            }
+        }
     }
 
     /// Numbers of the flows that matter, the worst verdicts first.
@@ -151,6 +180,7 @@ impl Group {
             in_flight: 0,
             request: None,
             sides: Direction::BOTH.map(|direction| side(flow, direction, verdict)),
+            hosts: [flow.client().ip, flow.server().ip],
             port: flow.server().port,
             protocol: protocol(flow),
             behind: None,
@@ -190,6 +220,7 @@ fn side(flow: &Flow, direction: Direction, verdict: &Verdict) -> Side {
         answered_nearby: answered_nearby(flow, direction).is_some_and(|nearby| nearby.confidence >= Confidence::Likely),
         half_closed: closed_before,
         half_open: verdict.half_open == Some(direction),
+        elsewhere: None,
     }
 }
 

@@ -90,6 +90,7 @@ impl Ended {
 
     fn situation(&self) -> Situation<'static> {
         Situation {
+            silence: None,
             verdict: VerdictId::Graceful,
             clock: Clock::Payload,
             survived_max: None,

@@ -1,7 +1,7 @@
 //! The first line of a ticket: one sentence that stands alone.
 
-use crate::flow::Socket;
 use crate::flow::gaps::Clock;
+use crate::flow::{Direction, Socket};
 use crate::report::conclude::{Gathered, Group, known_in, services};
 use crate::report::judged::Judged;
 use crate::report::model::Summary;
@@ -24,13 +24,22 @@ pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, table: &Table) 
         return nothing_idle(timelines, gathered);
     };
     let group = case.group;
+    let twin = case.twin(timelines, gathered);
     let total = count(group.flows.total());
     let of = plural(case.of(timelines, gathered), "flow");
-    let mut sentence = format!("{total} of {of}{} {}", case.to(), story(case.id, group, case.behind));
+    let mut sentence = format!("{total} of {of}{} {}", case.to(), story(&case, twin.is_some()));
     sentence.push_str(&waiting(group));
+    sentence.push_str(half_open(group));
+    sentence.push_str(&too_late(group));
     sentence.push_str(&case.survivors(timelines));
     sentence.push_str(&case.looks_like(timelines, table));
-    sentence.push_str(&others(gathered, group));
+    let mut told = group.flows.total();
+    if let Some((other, copies)) = twin {
+        told += copies.flows.total();
+        let copies = plural(copies.flows.total(), "connection");
+        sentence.push_str(&format!("; on the box's other side, to {other}, {copies} ended in the same way"));
+    }
+    sentence.push_str(&others(gathered, told));
     sentence.push('.');
     Summary { sentence, next_step: next_step(timelines, case.server, group) }
 }
@@ -76,6 +85,19 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The same connections on the other side of a box that translates addresses, if it reset them there as well.
+    fn twin(&self, timelines: &[Judged], gathered: &'a Gathered) -> Option<(Socket, &'a Group)> {
+        let server = self.server.filter(|_| self.id == VerdictId::IdleReset && self.behind.is_none())?;
+        let mut pairs = timelines.iter().flat_map(|judged| &judged.limits.translated.pairs);
+        let other = pairs.find_map(|pair| match (pair.before.1, pair.after.1) {
+            (before, after) if before == server => Some(after),
+            (before, after) if after == server => Some(before),
+            _ => None,
+        })?;
+        let group = gathered.groups.get(&(self.id, Some(other)))?;
+        (other != server).then_some((other, group))
+    }
+
     fn clock(&self) -> Clock {
         self.group.first.gap.map_or(Clock::Packet, |(clock, _)| clock)
     }
@@ -110,8 +132,11 @@ impl<'a> Case<'a> {
             return String::new();
         };
         let found = known_in(table, self.clock(), bracket.survived_max, least, manner(self.id));
-        let name =
-            |entry: &Entry| format!("{} {} ({} s)", entry.vendor, entry.product, entry.idle.0).trim_start().to_owned();
+        let name = |entry: &Entry| {
+            // What stands in brackets or behind a comma tells rows of the table apart, and no boxes.
+            let product = entry.product.split([',', '(']).next().unwrap_or_default().trim_end();
+            format!("{} {product} ({} s)", entry.vendor, entry.idle.0).trim_start().to_owned()
+        };
         let named = found.iter().filter(|candidate| !candidate.kills_otherwise).take(2);
         let names: Vec<String> = named.map(|candidate| name(candidate.entry)).collect();
         if names.is_empty() { String::new() } else { format!("; looks like {}", names.join(" or ")) }
@@ -119,7 +144,8 @@ impl<'a> Case<'a> {
 }
 
 /// What happened to the flows of a group, and how we know.
-fn story(id: VerdictId, group: &Group, behind: Option<&group::Group>) -> String {
+fn story(case: &Case<'_>, both_sides: bool) -> String {
+    let Case { id, group, behind, .. } = *case;
     let them = if group.flows.total() == 1 { "it" } else { "them" };
     let gap = gaps(group);
     let how = evidence(group);
@@ -131,7 +157,10 @@ fn story(id: VerdictId, group: &Group, behind: Option<&group::Group>) -> String 
         (Confidence::Possible, None) => "possibly a box on the path",
     };
     match id {
-        VerdictId::IdleReset => format!("died of silence: after {gap} without a packet {box_} reset {them}{how}"),
+        VerdictId::IdleReset => {
+            let ends = if both_sides { "both ends" } else { them };
+            format!("died of silence: after {gap} without a packet {box_} reset {ends}{how}")
+        }
         VerdictId::IdleResetNext => {
             format!("died of silence: {box_} forgot {them}, and the first packet after {gap} met its RST{how}")
         }
@@ -195,11 +224,37 @@ fn waiting(group: &Group) -> String {
     }
 }
 
+/// The end that nobody told, where a RST shows that the other was: whether it is alive after a drop nobody knows.
+const fn half_open(group: &Group) -> &'static str {
+    match group.first.half_open {
+        Some(_) if matches!(group.first.id, VerdictId::IdleDrop) => "",
+        Some(Direction::FromInitiator) => "; the client was not told and stays half-open",
+        Some(Direction::FromResponder) => "; the server was not told and stays half-open",
+        None => "",
+    }
+}
+
+/// That keepalive was on and its first probe came into a connection that was dead already.
+fn too_late(group: &Group) -> String {
+    let prober = group.first.gap.and_then(|(_, gap)| gap.ended_by).filter(|ender| ender.kind.is_probe());
+    let late = prober.and_then(|ender| {
+        let [client, server] = &group.sides;
+        let from_client = ender.direction == Direction::FromInitiator;
+        let (name, side) = if from_client { ("client", client) } else { ("server", server) };
+        let time = side.settings.time.filter(|_| side.answered == 0)?;
+        Some(format!(
+            "; the {name}'s keepalive was on, but with {} it came too late",
+            duration(time.likely.unwrap_or(time.most))
+        ))
+    });
+    late.unwrap_or_default()
+}
+
 /// Other flows that died of silence, which the sentence does not speak of.
-fn others(gathered: &Gathered, told: &Group) -> String {
+fn others(gathered: &Gathered, told: u64) -> String {
     let idle = gathered.groups.iter().filter(|((id, _), _)| id.is_idle_death());
     let all: u64 = idle.map(|(_, group)| group.flows.total()).sum();
-    match all.saturating_sub(told.flows.total()) {
+    match all.saturating_sub(told) {
         0 => String::new(),
         1 => "; 1 other flow died of silence too".to_owned(),
         more => format!("; {} other flows died of silence too", count(more)),
