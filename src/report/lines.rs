@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::escape::write_json;
 use super::json::{Counts, JsonOptions, ids, listed};
 use super::model::{
-    Assumption, Capture, Finding, Flow, Flows, Inventory, Report, SCHEMA_VERSION, Service, Summary, Tool,
+    Assumption, Capture, Finding, Flow, Flows, Group, Inventory, Report, SCHEMA_VERSION, Service, Summary, Tool,
 };
 
 /// One line.
@@ -25,6 +25,8 @@ pub(super) enum Line<'a> {
     Flow(&'a Flow),
     /// One server.
     Service(&'a Service),
+    /// Services behind one box.
+    Group(&'a Group),
     /// Connections that hold a place without using it.
     Inventory(&'a Inventory),
     /// One conclusion.
@@ -68,6 +70,7 @@ pub fn render(report: &Report, flows: &impl Flows, options: &JsonOptions, out: &
     report.captures.iter().try_for_each(|capture| write(Line::Capture(capture)))?;
     listed(ids(report, options.flows), flows, options.min_gap).try_for_each(|flow| write(Line::Flow(&flow)))?;
     report.services.iter().try_for_each(|service| write(Line::Service(service)))?;
+    report.groups.iter().try_for_each(|group| write(Line::Group(group)))?;
     report.inventory.iter().try_for_each(|inventory| write(Line::Inventory(inventory)))?;
     report.findings.iter().try_for_each(|finding| write(Line::Finding(finding)))
 }

@@ -2,13 +2,15 @@
 //!
 //! The words hold what came from packets as it came: whoever prints them escapes them.
 
+mod services;
 mod whole;
 
 use serde::Serialize;
 
+pub use self::services::{group, is_telling, service, service_remarks};
 pub use self::whole::{
-    FilterWords, advice_once, assumption, candidate, capture, clock, filters, holders, inventory, is_telling,
-    known_timeouts, limits, service, tally, timelines,
+    FilterWords, advice_once, assumption, candidate, capture, clock, filters, holders, inventory, known_timeouts,
+    limits, tally, timelines,
 };
 use super::model::{Flow, Frame, Gap, Keepalive, Reset};
 use super::units;

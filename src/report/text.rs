@@ -6,6 +6,7 @@
 mod captures;
 mod flows;
 mod page;
+mod services;
 
 use std::io::{self, Write};
 
@@ -53,7 +54,7 @@ pub fn render(report: &Report, flows: &impl Flows, options: &TextOptions, out: &
     }
     findings(report, options, &mut page)?;
     flows::render(report, flows, options, &mut page)?;
-    services(report, options, &mut page)?;
+    services::render(report, options, &mut page)?;
     inventory(report, &mut page)?;
     captures::render(report, options, &mut page)
 }
@@ -93,19 +94,6 @@ fn change(advice: &Advice, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     page.paragraph(&format!("  {}: ", escaped(&advice.stack)), &escaped(&advice.text))?;
     // To be pasted: never wrapped.
     advice.snippet.lines().try_for_each(|line| page.line(&format!("      {}", escaped(line))))
-}
-
-fn services(report: &Report, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
-    let telling: Vec<_> = report.services.iter().filter(|service| phrases::is_telling(service)).collect();
-    if telling.is_empty() {
-        return Ok(());
-    }
-    page.heading("Services")?;
-    for service in telling.iter().take(options.most()) {
-        page.paragraph(&format!("{}  ", escaped(&service.server)), &phrases::service(service))?;
-        candidates(&service.candidates, page)?;
-    }
-    page.more(telling.len().saturating_sub(options.most()), "service")
 }
 
 /// Connections that hold a place without using it, and who holds the most.

@@ -3,24 +3,23 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::flow::{Flow, FrameId};
+use crate::flow::Flow;
 use crate::report::judged::Judged;
-use crate::report::model::Filter;
+use crate::report::model::{Filter, Finding, Frame};
 use crate::report::numbers::FlowNumbers;
 
-/// Filters for the `frames` of a finding and for its `flows`.
+/// Filters for the frames of `finding` and for its flows.
 ///
 /// Frames have numbers per file, so each of several files has a filter of its own. Streams are numbered for a single file that
 /// was read without a filter; addresses select the flows in any file.
 pub(super) fn filters(
-    frames: &[FrameId],
-    flows: &[u32],
+    finding: &Finding,
     timelines: &[Judged],
     numbers: &FlowNumbers,
     several_files: bool,
 ) -> Vec<Filter> {
-    let flows: Vec<&Flow> = flows.iter().filter_map(|number| flow(*number, timelines, numbers)).collect();
-    let by_frames = frames_by_file(frames).into_iter().map(|(file, frames)| Filter {
+    let flows: Vec<&Flow> = finding.flows.iter().filter_map(|number| flow(*number, timelines, numbers)).collect();
+    let by_frames = frames_by_file(&finding.frames).into_iter().map(|(file, frames)| Filter {
         by: "frames",
         file: several_files.then_some(file),
         filter: among("frame.number", &frames),
@@ -37,10 +36,14 @@ fn flow<'a>(number: u32, timelines: &'a [Judged], numbers: &FlowNumbers) -> Opti
     timelines.get(timeline)?.timeline.analysis.flows.get(index as usize)
 }
 
-fn frames_by_file(frames: &[FrameId]) -> BTreeMap<u32, Vec<u32>> {
+fn frames_by_file(frames: &[Frame]) -> BTreeMap<u32, Vec<u32>> {
     let mut by_file: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for frame in frames {
-        by_file.entry(frame.file).or_default().push(frame.number);
+        let (file, number) = match *frame {
+            Frame::Only(number) => (0, number),
+            Frame::InFile { file, frame } => (file, frame),
+        };
+        by_file.entry(file).or_default().push(number);
     }
     by_file
 }
@@ -88,7 +91,7 @@ mod tests {
 
     #[test]
     fn each_file_has_its_frames() {
-        let frame = |file, number| FrameId { file, number };
+        let frame = |file, frame| Frame::InFile { file, frame };
         let by_file = frames_by_file(&[frame(0, 7), frame(1, 2), frame(0, 9)]);
         assert_eq!(by_file.into_iter().collect::<Vec<_>>(), [(0, vec![7, 9]), (1, vec![2])]);
         assert_eq!(among("frame.number", &[7, 9]), "frame.number in {7, 9}");

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{frame, telling_gap};
 use crate::report::model::{
-    Advice, Assumption, Candidate, Capture, Filter, Finding, Flow, Holder, Inventory, Report, Service, Skip,
+    Advice, Assumption, Candidate, Capture, Filter, Finding, Flow, Holder, Inventory, Report, Skip,
 };
 use crate::report::units::{self, Clock};
 use crate::time::{Span, Timestamp};
@@ -90,34 +90,6 @@ pub fn known_timeouts(flows: &[Flow]) -> Vec<String> {
         format!("{noun} {} {verb} like: {ids}", numbers.join(", "))
     };
     by_ids.into_iter().map(line).collect()
-}
-
-/// Whether the gaps of a service say anything of a timer.
-#[must_use]
-pub const fn is_telling(service: &Service) -> bool {
-    service.died > 0 || service.survived_max_s.is_some()
-}
-
-/// What the gaps of a service say of a timer.
-#[must_use]
-pub fn service(service: &Service) -> String {
-    let flows = units::plural(service.flows, "flow");
-    let died = if service.died == 0 { "none".to_owned() } else { units::count(service.died) };
-    format!("{flows}, {died} died of silence: {}", bracket(service))
-}
-
-fn bracket(service: &Service) -> String {
-    let clock = if service.clock == "payload" { "without payload" } else { "without packets" };
-    let died = |least: f64| match service.died_max_s {
-        Some(most) if length(most) != length(least) => format!("{} to {}", length(least), length(most)),
-        _ => length(least),
-    };
-    match (service.survived_max_s, service.died_min_s) {
-        (Some(survived), Some(least)) => format!("{} {clock} survived, {} did not", length(survived), died(least)),
-        (None, Some(least)) => format!("{} {clock} did not survive; no shorter gap was seen that did", died(least)),
-        (Some(survived), None) => format!("{} {clock} survived", length(survived)),
-        (None, None) => "no gap to measure".to_owned(),
-    }
 }
 
 /// A known timeout that fits a service, with what speaks for and against it.

@@ -36,6 +36,8 @@ struct Document {
     verdicts: (),
     /// Servers with what their flows say of a timer on the path, those with deaths first.
     services: Vec<model::Service>,
+    /// Services behind one box, those with the most deaths first.
+    groups: Vec<model::Group>,
     /// Connections that hold a place without using it; null where there are none.
     inventory: Option<model::Inventory>,
     /// Conclusions, the most severe first.

@@ -35,8 +35,14 @@ forms! {
     Confidence: among(&["certain", "likely", "possible"]);
     Direction: among(&["c2s", "s2c"]);
     Fit: among(&["exact", "inside", "previous", "range"]);
+    Found: {
+        let mut ids = VerdictId::ALL.map(VerdictId::name).to_vec();
+        ids.push("too-many-pings");
+        among(&ids)
+    };
     Kind: among(&SegmentKind::ALL.map(SegmentKind::name));
     Layer: among(&["link", "tunnel", "ip", "tcp", "icmp"]);
+    Manner: among(&["rst-both", "rst-on-next-packet", "silent-drop", "fin"]);
     Orientation: among(&["handshake", "inferred"]);
     Origin: among(&["endpoint", "middlebox", "unknown"]);
     Outcome: among(&["survived", "died", "open"]);

@@ -69,6 +69,11 @@ pub fn report(report: &Report, shown: Shown, most: usize, clock: &Clock) -> Valu
         verdicts => value(Counts(&report.verdicts)),
         services => report.services.iter().map(|it| said(it, context! {
             bracket => phrases::is_telling(it).then(|| phrases::service(it)),
+            remarks => phrases::service_remarks(it).into_iter().map(|[label, text]| context! { label, text }).collect::<Value>(),
+            candidates => it.candidates.iter().map(phrases::candidate).collect::<Vec<_>>(),
+        })).collect::<Value>(),
+        groups => report.groups.iter().map(|it| said(it, context! {
+            bracket => phrases::group(it),
             candidates => it.candidates.iter().map(phrases::candidate).collect::<Vec<_>>(),
         })).collect::<Value>(),
         inventory => report.inventory.as_ref().map(|it| said(it, context! {
