@@ -10,7 +10,9 @@ pub mod numbers;
 pub mod proof;
 #[cfg(test)]
 mod sample;
+pub mod survival;
 pub mod text;
+pub mod timeline;
 pub mod trace;
 pub mod units;
 pub mod words;
