@@ -12,6 +12,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::capture;
+use crate::report::template::TemplateError;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,23 @@ pub enum Error {
         /// The file.
         name: String,
     },
+    /// Two reports would replace each other.
+    #[error("two reports go to {name}: give each a file of its own")]
+    SameTarget {
+        /// Where both would go.
+        name: String,
+    },
+    /// A template that cannot be read.
+    #[error("cannot read {name}: {source}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// A template that is wrong.
+    #[error("{0}")]
+    Template(#[from] TemplateError),
     /// A timeout that the table does not have is to be assumed.
     #[error("there is no timeout {id:?} in the table.{near} `idlegap timeouts` lists all of them")]
     NoTimeout {

@@ -1,6 +1,6 @@
 //! Where the output goes, and how it looks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -37,9 +37,11 @@ pub(super) struct GeneralArgs {
 impl GeneralArgs {
     /// Where the output goes.
     pub(super) fn target(&self) -> Target {
-        self.output.clone().map_or(Target::Stdout, |path| match path.as_os_str() == "-" {
-            true => Target::Stdout,
-            false => Target::File(path),
-        })
+        self.output.as_deref().map_or(Target::Stdout, named)
     }
+}
+
+/// A file; `-` is standard output.
+pub(super) fn named(path: &Path) -> Target {
+    if path.as_os_str() == "-" { Target::Stdout } else { Target::File(path.to_owned()) }
 }

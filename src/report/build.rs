@@ -24,26 +24,26 @@ use crate::wire::{IcmpKind, Tunnel};
 const NAMED: usize = 3;
 
 /// The report, and the flows it builds on demand.
-pub struct Built<'a> {
+pub struct Built {
     /// Everything beside the flows.
     pub report: Report,
     timelines: Vec<Judged>,
     numbers: FlowNumbers,
-    table: &'a Table,
+    table: Table,
     several_files: bool,
 }
 
 /// Builds the report of a run over `timelines`, whose flows have these `numbers`, with known timeouts from `table`.
 #[must_use]
-pub fn build<'a>(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &'a Table, asked: Asked<'_>) -> Built<'a> {
+pub fn build(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &Table, asked: Asked<'_>) -> Built {
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
     let timelines: Vec<_> = timelines.into_iter().map(Judged::new).collect();
     let report = conclude::report(&timelines, &numbers, table, several_files, asked);
-    Built { report, timelines, numbers, table, several_files }
+    Built { report, timelines, numbers, table: table.clone(), several_files }
 }
 
-impl Built<'_> {
+impl Built {
     /// The silences of all services, in the order of the report's.
     #[must_use]
     pub fn survivals(&self) -> Vec<Survival> {
@@ -51,14 +51,14 @@ impl Built<'_> {
     }
 }
 
-impl Flows for Built<'_> {
+impl Flows for Built {
     fn flow(&self, id: u32) -> Option<model::Flow> {
         let (timeline, index) = self.numbers.place(id)?;
         let judged = self.timelines.get(timeline)?;
         let flow = judged.timeline.analysis.flows.get(index as usize)?;
         let verdict = judged.verdict(flow);
         let (began, several_files) = (judged.began(), self.several_files);
-        Some(FlowBuilder { flow, verdict: &verdict, began, table: self.table, several_files }.build(id))
+        Some(FlowBuilder { flow, verdict: &verdict, began, table: &self.table, several_files }.build(id))
     }
 }
 

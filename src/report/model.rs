@@ -474,8 +474,21 @@ pub struct Finding {
     pub flows_total: u64,
     /// Frames to look at, of the first of these flows.
     pub frames: Vec<Frame>,
+    /// What selects its packets in Wireshark.
+    pub filters: Vec<Filter>,
     /// What to change.
     pub advice: Vec<Advice>,
+}
+
+/// A display filter of Wireshark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Filter {
+    /// What it selects, and by what: `frames` (the frames of the finding), `streams` or `addresses` (the flows listed).
+    pub by: &'static str,
+    /// Index in `captures` of the file that it is for; null where it is for any file of the run.
+    pub file: Option<u32>,
+    /// The filter.
+    pub filter: String,
 }
 
 /// A change that helps.

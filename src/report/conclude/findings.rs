@@ -2,9 +2,11 @@
 
 use crate::flow::Socket;
 use crate::flow::gaps::Clock;
+use crate::report::conclude::filters::filters;
 use crate::report::conclude::{Gathered, Group, known_in};
 use crate::report::judged::{self, Judged};
 use crate::report::model::{Advice, Finding};
+use crate::report::numbers::FlowNumbers;
 use crate::report::units::{duration, plural};
 use crate::report::words;
 use crate::timeouts::Table;
@@ -15,6 +17,7 @@ use crate::verdict::service::{Bracket, manner};
 /// One finding per verdict and service.
 pub(super) fn findings(
     timelines: &[Judged],
+    numbers: &FlowNumbers,
     gathered: &Gathered,
     table: &Table,
     several_files: bool,
@@ -28,7 +31,9 @@ pub(super) fn findings(
             Clock::Payload => service.payload,
         });
         let situation = situation(*id, group, clock, bracket, table);
-        Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, several_files) }
+        let finding = finding(*id, *server, group, several_files);
+        let filters = filters(&group.frames, &finding.flows, timelines, numbers, several_files);
+        Finding { filters, advice: advice(&situation, stack), ..finding }
     };
     gathered.groups.iter().map(one).collect()
 }
@@ -51,6 +56,7 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
         flows: group.flows.iter().copied().collect(),
         flows_total: total,
         frames: group.frames.iter().map(|frame| judged::frame(*frame, several_files)).collect(),
+        filters: Vec::new(),
         advice: Vec::new(),
     }
 }
