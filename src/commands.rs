@@ -2,6 +2,7 @@
 
 pub mod analyze;
 pub mod console;
+pub mod courses;
 pub mod output;
 pub mod progress;
 pub mod read;

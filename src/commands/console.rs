@@ -10,6 +10,8 @@ use crate::report::escape::escaped;
 /// Standard error during one run.
 pub struct Console {
     quiet: bool,
+    /// Whether everything was said before.
+    mute: bool,
     failed: bool,
     bar: Option<Bar>,
 }
@@ -18,7 +20,13 @@ impl Console {
     /// A console without progress; quiet, it shows errors only.
     #[must_use]
     pub const fn new(quiet: bool) -> Self {
-        Self { quiet, failed: false, bar: None }
+        Self { quiet, mute: false, failed: false, bar: None }
+    }
+
+    /// A console for reading the same once more: progress again, and no message twice.
+    #[must_use]
+    pub const fn again(&self) -> Self {
+        Self { quiet: self.quiet, mute: true, failed: false, bar: None }
     }
 
     /// Shows progress from now on, where somebody watches.
@@ -68,6 +76,9 @@ impl Console {
     }
 
     fn print(&self, kind: &str, message: &impl Display) {
+        if self.mute {
+            return;
+        }
         let line = format!("idlegap: {kind}{}", escaped(&message.to_string()));
         // Where standard error is gone there is nobody to tell.
         let write = || drop(writeln!(io::stderr(), "{line}"));

@@ -7,11 +7,11 @@ use crate::flow::{Direction, Flow, FrameId};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
-use crate::verdict::{Verdict, VerdictId};
 use crate::verdict::advice::Stack;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::quality::{Limits, ceiling, limits};
 use crate::verdict::service::Services;
+use crate::verdict::{Verdict, VerdictId};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
 pub struct Timeline {
@@ -68,8 +68,8 @@ impl Judged {
 
 /// How the gap came out; one that a FIN ended came out well, unless the FIN was a timer's.
 pub(crate) fn outcome(verdict: &Verdict, clock: Clock, gap: &Gap) -> Outcome {
-    let fatal = verdict.id == VerdictId::IdleClose
-        && verdict.gap.is_some_and(|(on, of)| on == clock && of.start == gap.start);
+    let fatal =
+        verdict.id == VerdictId::IdleClose && verdict.gap.is_some_and(|(on, of)| on == clock && of.start == gap.start);
     if fatal { Outcome::Died } else { gap.outcome }
 }
 

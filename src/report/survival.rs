@@ -54,7 +54,8 @@ pub(crate) fn gather(timelines: &[Judged], numbers: &FlowNumbers) -> Vec<Surviva
 
 fn of_timeline(judged: &Judged, timeline: usize, numbers: &FlowNumbers) -> Vec<Survival> {
     let ranked = judged.services.ranked();
-    let clocks: BTreeMap<Socket, Clock> = ranked.iter().map(|(server, service)| (*server, service.telling().0)).collect();
+    let clocks: BTreeMap<Socket, Clock> =
+        ranked.iter().map(|(server, service)| (*server, service.telling().0)).collect();
     let mut scales: BTreeMap<Socket, Scale> = BTreeMap::new();
     for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
         let Some(clock) = clocks.get(&flow.server()) else { continue };

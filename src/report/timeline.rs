@@ -161,7 +161,9 @@ fn decisive(flow: &Flow) -> BTreeSet<FrameId> {
     let mut frames: BTreeSet<FrameId> = flow.verdict.frames.iter().copied().map(frame_id).collect();
     for clock in ["packet", "payload"] {
         let mut gaps: Vec<_> = flow.gaps.iter().filter(|gap| gap.clock == clock).collect();
-        gaps.sort_by(|a, b| (a.outcome != "died").cmp(&(b.outcome != "died")).then(b.duration_s.total_cmp(&a.duration_s)));
+        gaps.sort_by(|a, b| {
+            (a.outcome != "died").cmp(&(b.outcome != "died")).then(b.duration_s.total_cmp(&a.duration_s))
+        });
         let ends = gaps.iter().take(SILENCES).flat_map(|gap| [Some(gap.start_frame), gap.end_frame]);
         frames.extend(ends.flatten().map(frame_id));
     }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use super::{HtmlOptions, Text, page};
 use crate::report::Listed;
-use crate::report::conclude::frame_filter;
-use crate::report::model::{Flow, Flows, Report};
-use crate::report::text::Cells;
+use crate::report::model::{Flow, Report};
+use crate::report::phrases::{self, FlowWords};
+use crate::report::selection::Selection;
 use crate::report::units;
 
 const COLUMNS: [&str; 7] =
@@ -14,67 +14,49 @@ const COLUMNS: [&str; 7] =
 
 pub(super) fn render(
     report: &Report,
-    flows: &impl Flows,
+    selection: &Selection,
     options: &HtmlOptions,
     out: &mut impl Write,
 ) -> io::Result<()> {
     if report.flows_total == 0 {
         return Ok(());
     }
-    let is_selected = options.flows == Listed::Matter && !report.matter.is_empty();
+    let is_selected = options.wanted.flows == Listed::Matter && !report.matter.is_empty();
     page::heading("flows", if is_selected { "Flows that matter" } else { "Flows" }, out)?;
-    writeln!(out, "<p>{}</p>", tally(report))?;
-    let mut listed = options.listed(report, flows).enumerate().peekable();
-    if listed.peek().is_none() {
-        return Ok(());
+    writeln!(out, "<p>{}</p>", phrases::tally(report))?;
+    if !selection.shown.is_empty() {
+        table(selection, options.drawn(selection).count(), out)?;
     }
-    let filter = listed.peek().and_then(|(_, flow)| frame_filter(&flow.verdict.frames));
-    page::scroll("Flows", out)?;
-    write!(out, "<table><thead><tr>")?;
-    COLUMNS.iter().try_for_each(|column| write!(out, "<th scope=\"col\">{column}</th>"))?;
-    writeln!(out, "</tr></thead>\n<tbody>")?;
-    let mut hidden = 0;
-    for (place, flow) in listed {
-        if place < options.rows() {
-            row(&flow, place < options.timelines(), out)?;
-        } else {
-            hidden += 1;
-        }
+    page::more(selection.by_limit, "flow", out)?;
+    if selection.by_gap > 0 {
+        let (flows, least) = (units::plural(selection.by_gap, "flow"), units::duration(options.wanted.min_gap));
+        writeln!(out, "<p class=\"note\">{flows} without a gap of {least} left out.</p>")?;
     }
-    writeln!(out, "</tbody></table></div>")?;
-    page::more(hidden, "flow", out)?;
-    match filter {
-        Some(filter) => writeln!(out, "<p>The first of them in Wireshark: <code>{}</code></p>", Text(&filter)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-/// Flows by verdict: `12 flows: 3 idle-reset, 9 graceful`.
-fn tally(report: &Report) -> String {
-    let counts: Vec<_> = report.verdicts.iter().map(|(id, count)| format!("{} {id}", units::count(*count))).collect();
-    format!("{}: {}", units::plural(report.flows_total.into(), "flow"), counts.join(", "))
+/// The table; the first `drawn` rows lead to the courses of their flows.
+fn table(selection: &Selection, drawn: usize, out: &mut impl Write) -> io::Result<()> {
+    page::scroll("Flows", out)?;
+    write!(out, "<table class=\"flows\"><thead><tr>")?;
+    COLUMNS.iter().try_for_each(|column| write!(out, "<th scope=\"col\">{column}</th>"))?;
+    writeln!(out, "</tr></thead>\n<tbody>")?;
+    for (place, flow) in selection.shown.iter().enumerate() {
+        row(flow, place < drawn, out)?;
+    }
+    writeln!(out, "</tbody></table></div>")
 }
 
 fn row(flow: &Flow, is_drawn: bool, out: &mut impl Write) -> io::Result<()> {
-    let cells = Cells::new(flow);
     match is_drawn {
         true => write!(out, "<tr><th scope=\"row\"><a href=\"#flow-{0}\">{0}</a></th>", flow.id)?,
         false => write!(out, "<tr><th scope=\"row\">{}</th>", flow.id)?,
     }
-    let verdict = [flow.verdict.id.to_owned(), flow.verdict.confidence.to_owned()];
-    cell("nowrap", &cells.ends, out)?;
-    cell("nowrap", &verdict, out)?;
-    cell("", &cells.silence, out)?;
-    cell("", &cells.keepalive, out)?;
-    cell("", &cells.ended, out)?;
-    cell("", &cells.frames, out)?;
-    writeln!(out, "</tr>")
-}
-
-fn cell(class: &'static str, lines: &[String], out: &mut impl Write) -> io::Result<()> {
-    let lines: Vec<_> = lines.iter().map(|line| Text(line).to_string()).collect();
-    match class {
-        "" => write!(out, "<td>{}</td>", lines.join("<br>")),
-        _ => write!(out, "<td class=\"{class}\">{}</td>", lines.join("<br>")),
+    let words = FlowWords::new(flow);
+    let cells = [words.ends.as_slice(), &words.verdict, &words.silence, &words.keepalive, &words.ended, &words.frames];
+    for lines in cells {
+        let lines: Vec<_> = lines.iter().map(|line| Text(line).to_string()).collect();
+        write!(out, "<td>{}</td>", lines.join("<br>"))?;
     }
+    writeln!(out, "</tr>")
 }

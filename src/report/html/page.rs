@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use super::known::Known;
 use super::style::STYLE;
-use super::{HtmlOptions, Text, duration, product, svg};
-use crate::report::model::{Capture, Finding, Held, Holder, Report, Tool};
-use crate::report::units::{self, Clock};
-use crate::report::words;
+use super::{HtmlOptions, Material, Text, duration, product, svg};
+use crate::report::model::{Advice, Holder, Report, Tool};
+use crate::report::phrases::{self, FilterWords};
+use crate::report::units;
 
 /// What a browser may do with the page: show it, with its own styles and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// From the first byte to the beginning of the words. The empty icon keeps browsers from asking for one.
 pub(super) fn head(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -37,12 +38,9 @@ fn files(report: &Report) -> String {
 pub(super) fn summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "<p class=\"lead\">{}</p>", Text(&report.summary.sentence))?;
     if let Some(assumption) = &report.assumption {
-        let verdict = words::assumption(assumption.verdict);
-        let product = product(&assumption.vendor, &assumption.product);
-        let idle = duration(assumption.idle_s);
-        let text = format!("through {product}, {idle} ({}): {verdict}.", assumption.id);
+        let text = phrases::assumption(assumption);
         writeln!(out, "<div class=\"note\"><p><b>Assumed:</b> {}</p>", Text(&text))?;
-        items(assumption.reasons.iter(), out)?;
+        items(&assumption.reasons, out)?;
         writeln!(out, "</div>")?;
     }
     if let Some(next_step) = &report.summary.next_step {
@@ -52,12 +50,12 @@ pub(super) fn summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Ways into the page.
-pub(super) fn contents(report: &Report, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn contents(report: &Report, material: &Material<'_>, out: &mut impl Write) -> io::Result<()> {
     let parts = [
         ("findings", "What happened", !report.findings.is_empty()),
-        ("services", "Services", report.services.iter().any(super::survival::is_telling)),
+        ("services", "Services", report.services.iter().any(phrases::is_telling)),
         ("flows", "Flows", report.flows_total > 0),
-        ("timelines", "Timelines", !report.matter.is_empty()),
+        ("timelines", "Timelines", !material.courses.is_empty()),
         ("quality", "Capture quality", true),
         ("inventory", "Idle inventory", report.inventory.is_some()),
         ("provenance", "Provenance", true),
@@ -76,9 +74,8 @@ pub(super) fn findings(report: &Report, options: &HtmlOptions, out: &mut impl Wr
     }
     let is_advised = report.findings.iter().any(|finding| !finding.advice.is_empty());
     heading("findings", if is_advised { "What happened, and what to change" } else { "What happened" }, out)?;
-    let mut given = Vec::new();
-    let shown = options.rows();
-    for finding in report.findings.iter().take(shown) {
+    let shown = options.wanted.most();
+    for (finding, advice) in report.findings.iter().zip(phrases::advice_once(&report.findings)).take(shown) {
         writeln!(
             out,
             "<section>\n<h3><span class=\"badge {0}\">{0}</span> {1}</h3>",
@@ -86,31 +83,24 @@ pub(super) fn findings(report: &Report, options: &HtmlOptions, out: &mut impl Wr
             Text(&finding.title)
         )?;
         writeln!(out, "<p>{}</p>", Text(&finding.detail))?;
-        advice(finding, &mut given, out)?;
+        changes(&advice, out)?;
+        filters(&phrases::filters(&finding.filters), out)?;
         writeln!(out, "</section>")?;
     }
     more(report.findings.len().saturating_sub(shown), "finding", out)
 }
 
-/// The advice of one finding, without what another one has said already.
-fn advice<'a>(
-    finding: &'a Finding,
-    given: &mut Vec<(&'a str, &'a str)>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let is_new = |advice: &&crate::report::model::Advice| !given.contains(&(advice.stack.as_str(), advice.text.as_str()));
-    let fresh: Vec<_> = finding.advice.iter().filter(is_new).collect();
-    if fresh.is_empty() {
+fn changes(advice: &[&Advice], out: &mut impl Write) -> io::Result<()> {
+    if advice.is_empty() {
         return Ok(());
     }
     writeln!(out, "<dl class=\"advice\">")?;
-    for advice in fresh {
-        given.push((&advice.stack, &advice.text));
-        writeln!(out, "<dt>{}</dt>\n<dd><p>{}</p>", Text(&advice.stack), Text(&advice.text))?;
+    for advice in advice {
+        let stack = if advice.stack == "any" { "any stack" } else { &advice.stack };
+        writeln!(out, "<dt>For {}</dt>\n<dd><p>{}</p>", Text(stack), Text(&advice.text))?;
         if !advice.snippet.is_empty() {
             let lines: Vec<_> = advice.snippet.lines().map(|line| Text(line).to_string()).collect();
-            let label = format!("To paste: {}", advice.stack);
-            let (label, lines) = (Text(&label), lines.join("\n"));
+            let (label, lines) = (format!("To paste, for {}", Text(stack)), lines.join("\n"));
             writeln!(out, "<pre tabindex=\"0\" role=\"region\" aria-label=\"{label}\">{lines}</pre>")?;
         }
         writeln!(out, "</dd>")?;
@@ -118,50 +108,38 @@ fn advice<'a>(
     writeln!(out, "</dl>")
 }
 
+/// What to type into Wireshark for a finding.
+fn filters(filters: &[FilterWords], out: &mut impl Write) -> io::Result<()> {
+    if filters.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "<p class=\"dim\">In Wireshark:</p>\n<ul class=\"dim\">")?;
+    for FilterWords { what, filter } in filters {
+        writeln!(out, "<li>{}: <code>{}</code></li>", Text(what), Text(filter))?;
+    }
+    writeln!(out, "</ul>")
+}
+
 /// What limits the verdicts.
 pub(super) fn quality(report: &Report, options: &HtmlOptions, out: &mut impl Write) -> io::Result<()> {
     heading("quality", "Capture quality", out)?;
-    if report.captures.len() > 1 {
-        writeln!(out, "<p>{}</p>", Text(&words::timelines(&report.captures)))?;
+    if let Some(timelines) = phrases::timelines(report) {
+        writeln!(out, "<p>{}</p>", Text(&timelines))?;
     }
-    let starts = report.captures.iter().filter_map(|capture| units::from_rfc3339(capture.first_time.as_deref()?));
-    let clock = Clock::new(options.time, starts.min().unwrap_or_default());
-    for (number, capture) in report.captures.iter().enumerate().take(options.rows()) {
+    let clock = phrases::clock(report, options.time);
+    for (number, capture) in report.captures.iter().enumerate().take(options.wanted.most()) {
         let label = if report.captures.len() > 1 { format!("[{}] ", number + 1) } else { String::new() };
-        writeln!(out, "<h3>{label}{}</h3>\n<p>{}</p>", Text(&capture.file), Text(&read(capture, &clock)))?;
-        let skips = capture.skips.iter().map(words::skip);
-        let mut lines: Vec<String> = capture.quality.iter().map(|quality| quality.text.clone()).chain(skips).collect();
-        if capture.quality.is_empty() && !capture.truncated && capture.packets > 0 {
-            lines.push("nothing that limits the verdicts".to_owned());
-        }
-        items(lines.iter(), out)?;
+        writeln!(out, "<p>{label}{}</p>", Text(&phrases::capture(capture, &clock)))?;
+        items(&phrases::limits(capture), out)?;
     }
-    more(report.captures.len().saturating_sub(options.rows()), "file", out)
-}
-
-/// What was read of a file.
-fn read(capture: &Capture, clock: &Clock) -> String {
-    let mut parts = vec![capture.format.clone()];
-    parts.extend(capture.link_types.iter().cloned());
-    parts.push(units::plural(capture.packets, "packet"));
-    parts.push(format!("{} with TCP", units::count(capture.tcp_segments)));
-    let time = |text: &Option<String>| units::from_rfc3339(text.as_deref()?);
-    if let Some((first, last)) = time(&capture.first_time).zip(time(&capture.last_time)) {
-        parts.push(format!("from {} over {}", clock.brief(first), units::duration(last.since(first))));
-    }
-    if capture.truncated {
-        parts.push("cut short: analysed up to the cut".to_owned());
-    }
-    parts.join(", ")
+    more(report.captures.len().saturating_sub(options.wanted.most()), "file", out)
 }
 
 /// Connections that hold a place without using it.
 pub(super) fn inventory(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let Some(inventory) = &report.inventory else { return Ok(()) };
     heading("inventory", "Idle inventory", out)?;
-    let kinds = [("handshake and no payload", &inventory.empty), ("silent for most of their life", &inventory.silent)];
-    let held = kinds.into_iter().filter(|(_, held)| held.connections > 0).map(|(what, held)| holding(what, held));
-    items(held.collect::<Vec<_>>().iter(), out)?;
+    items(&phrases::inventory(inventory), out)?;
     for (whose, holders) in [("client", &inventory.clients), ("service", &inventory.services)] {
         scroll(&format!("Idle connections by {whose}"), out)?;
         writeln!(out, "<table><caption>By {whose}</caption>")?;
@@ -186,11 +164,6 @@ pub(super) fn inventory(report: &Report, out: &mut impl Write) -> io::Result<()>
         }
     }
     Ok(())
-}
-
-fn holding(what: &str, held: &Held) -> String {
-    let (connections, standing) = (units::plural(held.connections, "connection"), units::count(held.standing));
-    format!("{connections}: {what}, {standing} still there at the end, the longest for {}", duration(held.longest_s))
 }
 
 /// What wrote the page, and where it knows the timeouts from.
@@ -229,8 +202,8 @@ pub(super) fn provenance(report: &Report, known: &Known<'_>, out: &mut impl Writ
             Text(&entry.id),
             Text(&entry.setting),
             Text(if entry.source.is_empty() { "none given" } else { &entry.source }),
-            entry.confidence.name(),
-            Text(&entry.checked.as_ref().map(|date| format!(", checked {date}")).unwrap_or_default()),
+            entry.confidence,
+            entry.checked.as_ref().map(|date| format!(", checked {}", date.0)).unwrap_or_default(),
         )?;
     }
     writeln!(out, "</tbody></table></div>")
@@ -266,12 +239,11 @@ pub(super) fn more(hidden: usize, noun: &str, out: &mut impl Write) -> io::Resul
     }
 }
 
-fn items<'a>(lines: impl Iterator<Item = &'a String>, out: &mut impl Write) -> io::Result<()> {
-    let mut lines = lines.peekable();
-    if lines.peek().is_none() {
+fn items(lines: &[String], out: &mut impl Write) -> io::Result<()> {
+    if lines.is_empty() {
         return Ok(());
     }
     writeln!(out, "<ul>")?;
-    lines.try_for_each(|line| writeln!(out, "<li>{}</li>", Text(line)))?;
+    lines.iter().try_for_each(|line| writeln!(out, "<li>{}</li>", Text(line)))?;
     writeln!(out, "</ul>")
 }

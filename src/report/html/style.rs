@@ -46,6 +46,8 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bot
 thead th { white-space: nowrap; }
 tr:last-child > * { border-bottom: 0; }
 td { max-width: 22rem; overflow-wrap: break-word; }
+table.flows td:nth-child(n+4) { min-width: 7rem; }
+table.flows td:nth-child(5), table.flows td:nth-child(6) { min-width: 13rem; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 td.nowrap { white-space: nowrap; max-width: none; }
 caption { text-align: left; padding: .4rem .6rem; }
@@ -82,12 +84,14 @@ svg .end { text-anchor: end; } svg .middle { text-anchor: middle; }
 .silence.survived { fill: var(--lived); stroke: var(--green); stroke-dasharray: 4 3; }
 .silence.open { stroke: var(--dim); stroke-dasharray: 1 3; }
 .limit { stroke: var(--amber); stroke-width: 1.5; stroke-dasharray: 5 3; }
-.beside { fill: none; stroke: var(--red); stroke-width: 2; }
+.beside { fill: none; stroke: var(--dim); stroke-width: 2; }
+.beside.died { stroke: var(--red); }
 .axis { stroke: var(--dim); stroke-width: 1.5; }
 .lived { color: var(--green); } .dead { color: var(--red); }
 .bound { stroke: var(--text); stroke-width: 1; stroke-dasharray: 3 3; }
 .between { fill: var(--sheet); stroke: none; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: .5rem; }
+@media (max-width: 30rem) { .lead { font-size: 1.1rem; } h2 { margin-top: 2rem; } }
 @media (min-width: 48rem) { body { padding: 1.5rem 2rem 3rem; } }
 @media print {
   :root {
