@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::console::Console;
 use super::output::{self, Output, Target};
 use super::read::{Source, Unwatched, read};
+use super::spool::repeatable;
 use super::{Error, Status, courses, timeouts};
 use crate::report::build::{Asked, Built, build};
 use crate::report::html::{self, HtmlOptions, Material};
@@ -93,13 +94,15 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     let printers = job.reports.iter().map(|wanted| printer(&wanted.format, &table)).collect::<Result<Vec<_>, _>>()?;
     let outputs = output::open(job.reports.iter().map(|wanted| &wanted.target), &job.source.inputs)?;
     let mut console = Console::new(job.quiet);
-    let reading = read(&job.source, &mut console, &mut Unwatched)?;
+    let is_drawn = job.reports.iter().any(|wanted| matches!(wanted.format, Format::Html(_)));
+    let source = if is_drawn { repeatable(&job.source)? } else { job.source.clone() };
+    let reading = read(&source, &mut console, &mut Unwatched)?;
     if reading.timelines.is_empty() {
         return Ok(Status::Failed);
     }
     let built = build(reading.timelines, reading.numbers, &table, Asked { stack: job.stack, assume });
     let built = Arc::new(built);
-    let courses = courses_to_draw(job, &built, &console)?;
+    let courses = courses_to_draw(&job.reports, &source, &built)?;
     for (printer, output) in printers.iter().zip(outputs) {
         match print(printer, &built, &courses, output) {
             // Nobody reads on, but the verdict and the other reports stand.
@@ -114,15 +117,15 @@ pub fn run(job: &Job) -> Result<Status, Error> {
 type Courses = HashMap<u32, Timeline>;
 
 /// What pages show beside the report: it takes another reading, and only they need it.
-fn courses_to_draw(job: &Job, built: &Built, console: &Console) -> Result<Courses, Error> {
+fn courses_to_draw(reports: &[Wanted], source: &Source, built: &Built) -> Result<Courses, Error> {
     let mut drawn = HashMap::new();
-    for wanted in &job.reports {
+    for wanted in reports {
         if let Format::Html(options) = &wanted.format {
             let selection = Selection::new(&built.report, built, options.wanted);
             drawn.extend(options.drawn(&selection).map(|flow| (flow.id, flow.clone())));
         }
     }
-    courses::read_again(&job.source, drawn.into_values(), console)
+    courses::read_again(source, drawn.into_values())
 }
 
 /// Writes a report in one form.

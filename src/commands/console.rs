@@ -10,9 +10,8 @@ use crate::report::escape::escaped;
 /// Standard error during one run.
 pub struct Console {
     quiet: bool,
-    /// Whether everything was said before.
-    mute: bool,
     failed: bool,
+    mute: bool,
     bar: Option<Bar>,
 }
 
@@ -20,13 +19,13 @@ impl Console {
     /// A console without progress; quiet, it shows errors only.
     #[must_use]
     pub const fn new(quiet: bool) -> Self {
-        Self { quiet, mute: false, failed: false, bar: None }
+        Self { quiet, failed: false, mute: false, bar: None }
     }
 
-    /// A console for reading the same once more: progress again, and no message twice.
+    /// A console that shows nothing at all: for a second reading, whose faults the first one has told.
     #[must_use]
-    pub const fn again(&self) -> Self {
-        Self { quiet: self.quiet, mute: true, failed: false, bar: None }
+    pub const fn mute() -> Self {
+        Self { quiet: true, failed: false, mute: true, bar: None }
     }
 
     /// Shows progress from now on, where somebody watches.
@@ -66,6 +65,13 @@ impl Console {
     pub fn warning(&mut self, message: &impl Display) {
         if !self.quiet {
             self.print("warning: ", message);
+        }
+    }
+
+    /// Tells what was done, unless silence was asked for.
+    pub fn note(&mut self, message: &impl Display) {
+        if !self.quiet {
+            self.print("", message);
         }
     }
 
