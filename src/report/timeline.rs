@@ -301,6 +301,23 @@ impl From<&Run> for Left {
     }
 }
 
+/// A row of one segment, for the tests of what is drawn.
+#[cfg(test)]
+pub(crate) fn sample_row(mark: Mark, direction: Direction, kind: SegmentKind) -> Row {
+    let (first, last, notes) = (mark, mark, Notes::NONE);
+    Row::Run(Run {
+        direction,
+        kind,
+        notes,
+        first,
+        last,
+        segments: 1,
+        payload_bytes: 0,
+        is_decisive: false,
+        is_open: false,
+    })
+}
+
 /// Kinds of which many in a row say no more than one.
 const fn is_bulk(kind: SegmentKind) -> bool {
     use SegmentKind::{Ack, DupAck, WindowUpdate};
