@@ -134,14 +134,16 @@ fn what_is_left_out_is_named() {
 
 /// A client that writes markup, quotes, entities, a script and reversed text where the report shows names.
 fn hostile_script() -> String {
-    let request = "GET /<script>document.title='ran'</script><img/src=//report.invalid/i/onerror=alert(1)>'&lt;javascript:x\u{202e}gnp.exe";
-    let host = "\\\"><svg/onload=alert(2)>";
+    let path =
+        "/<script>document.title='ran'</script><img/src=//report.invalid/i/onerror=alert(1)>'&lt;\u{202e}gnp.exe";
+    let request = format!("GET {path} HTTP/1.1\r\nHost: \"><svg/onload=alert(2)>\r\n\r\n");
+    let bytes: String = request.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!(
         "flow 198.51.100.7:40000 > 203.0.113.80:80 isn 1000 5000 ttl 64 54
 0        > S   0:0(0)              win 64240 <mss 1460,sackOK,nop,wscale 7>
 +.010    < S.  0:0(0)      ack 1   win 65160 <mss 1460,sackOK,nop,wscale 7>
 +.0001   > .   1:1(0)      ack 1
-+1       > P.  1:301(300)  ack 1   data \"{request} HTTP/1.1\\r\\nHost: {host}\\r\\n\\r\\n\"
++1       > P.  1:301(300)  ack 1   data hex:{bytes}
 +.010    < .   1:1(0)      ack 301
 +90.0    < R   1:1(0)      ack @4294768296 win 0 ttl 55 ipid 0
 "
@@ -191,7 +193,14 @@ fn look(browser: &str, folder: &Path, pages: &[(String, String)]) -> Seen {
     let (bench, log) = (folder.join("bench.html"), folder.join("net.json"));
     fs::write(&bench, format!("<!DOCTYPE html><meta charset=utf-8><body>{frames}<script>{script}</script>")).unwrap();
     let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
+        .args([
+            "--headless",
+            "--hide-scrollbars",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+        ])
         .args(["--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"])
         .args(["--allow-file-access-from-files", "--enable-logging=stderr", "--v=0", "--window-size=1400,900"])
         .arg(format!("--user-data-dir={}", folder.join("profile").display()))
@@ -293,7 +302,8 @@ fn fixtures() -> PathBuf {
 
 /// The browser, if there is one.
 fn browser() -> Option<String> {
-    let starts = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
+    let starts =
+        |name: &&&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
     let found = BROWSERS.iter().find(starts).map(|name| (*name).to_owned());
     if found.is_none() {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "the report must be looked at here: Chromium is missing");

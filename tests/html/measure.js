@@ -13,7 +13,7 @@ function measure(frame) {
   return {
     page: frame.dataset.page,
     width: frame.clientWidth,
-    overflow: page.documentElement.scrollWidth - frame.clientWidth,
+    overflow: Math.max(0, page.documentElement.scrollWidth - page.documentElement.clientWidth),
     language: page.documentElement.lang,
     title: page.title,
     policy: page.querySelector("meta[http-equiv=Content-Security-Policy]")?.content ?? "",

@@ -84,6 +84,7 @@ svg .end { text-anchor: end; } svg .middle { text-anchor: middle; }
 .silence.survived { fill: var(--lived); stroke: var(--green); stroke-dasharray: 4 3; }
 .silence.open { stroke: var(--dim); stroke-dasharray: 1 3; }
 .limit { stroke: var(--amber); stroke-width: 1.5; stroke-dasharray: 5 3; }
+.limit.lived { stroke: var(--green); }
 .beside { fill: none; stroke: var(--dim); stroke-width: 2; }
 .beside.died { stroke: var(--red); }
 .axis { stroke: var(--dim); stroke-width: 1.5; }

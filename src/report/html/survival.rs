@@ -22,10 +22,10 @@ const STACK: u64 = 6;
 /// Height of one mark.
 const PILE: f64 = 9.0;
 /// Feet of the columns, the axis, and the marks below it.
-const LIVED: f64 = 78.0;
-const DIED: f64 = 144.0;
-const LINE: f64 = 154.0;
-const CANDIDATES: f64 = 184.0;
+const LIVED: f64 = 88.0;
+const DIED: f64 = 154.0;
+const LINE: f64 = 164.0;
+const CANDIDATES: f64 = 194.0;
 
 pub(super) fn render(
     report: &Report,
@@ -200,7 +200,7 @@ impl Chart<'_> {
         for x in [left, right] {
             writeln!(out, "<line class=\"bound\" x1=\"{x}\" x2=\"{x}\" y1=\"4\" y2=\"{LINE}\"/>")?;
         }
-        writeln!(out, "<text class=\"dim middle\" x=\"{middle}\" y=\"92\">the timer</text>")?;
+        writeln!(out, "<text class=\"dim middle\" x=\"{middle}\" y=\"102\">the timer</text>")?;
         let (survived, died) = (seconds(survived), seconds(died));
         writeln!(out, "<text class=\"strong end\" dx=\"-4\" x=\"{left}\" y=\"13\">{survived}</text>")?;
         writeln!(out, "<text class=\"strong\" dx=\"4\" x=\"{right}\" y=\"13\">{died}</text>")
@@ -267,11 +267,17 @@ impl Chart<'_> {
             let x = self.scale.place(known.idle_s);
             is_low = x - before < 12.0 && !is_low;
             before = x;
+            // Near an end of the axis the words grow inwards.
+            let anchor = match x {
+                ..30.0 => "",
+                75.0.. => " end",
+                _ => " middle",
+            };
             let (x, y) = (Percent(x), if is_low { CANDIDATES + 32.0 } else { CANDIDATES + 19.0 });
             writeln!(out, "<line class=\"limit\" x1=\"{x}\" x2=\"{x}\" y1=\"{LINE}\" y2=\"{CANDIDATES}\"/>")?;
             mark(Shape { name: "timer", class: "timer" }, x, CANDIDATES, out)?;
             let text = format!("{} {}", known.labels, seconds(known.idle_s));
-            writeln!(out, "<text class=\"dim middle\" x=\"{x}\" y=\"{y}\">{text}</text>")?;
+            writeln!(out, "<text class=\"dim{anchor}\" x=\"{x}\" y=\"{y}\">{text}</text>")?;
         }
         Ok(())
     }

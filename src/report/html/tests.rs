@@ -29,7 +29,8 @@ fn page(report: &Report, shown: Vec<Flow>, by_limit: usize, steps: Vec<Step>) ->
 fn rows() -> Vec<Row> {
     let start = crate::report::units::from_rfc3339("2026-11-22T17:29:00.000000000Z").unwrap();
     let row = |number, millis, direction, kind| {
-        let mark = crate::flow::Mark { time: start.plus(Span::from_millis(millis)), frame: FrameId { file: 0, number } };
+        let mark =
+            crate::flow::Mark { time: start.plus(Span::from_millis(millis)), frame: FrameId { file: 0, number } };
         crate::report::timeline::sample_row(mark, direction, kind)
     };
     use crate::flow::SegmentKind::{Ack, Data, Rst};

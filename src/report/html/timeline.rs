@@ -23,9 +23,9 @@ const MIDDLE: Percent = Percent(39.0);
 /// The server's lane.
 const SERVER: Percent = Percent(52.0);
 /// Left edge of the words.
-const WORDS: Percent = Percent(56.0);
+const WORDS: Percent = Percent(56.5);
 /// Left edge of a break of the axis, and its width.
-const BREAK: (Percent, Percent) = (Percent(23.0), Percent(32.0));
+const BREAK: (Percent, Percent) = (Percent(23.5), Percent(31.0));
 
 pub(super) fn render(
     report: &Report,
