@@ -26,6 +26,8 @@ const LIVED: f64 = 88.0;
 const DIED: f64 = 154.0;
 const LINE: f64 = 164.0;
 const CANDIDATES: f64 = 194.0;
+/// Height of the line of words of one of them: at the width of a phone no two fit side by side.
+const CANDIDATE: f64 = 13.0;
 
 pub(super) fn render(
     report: &Report,
@@ -169,7 +171,8 @@ impl Chart<'_> {
 
     fn picture(&self, out: &mut impl Write) -> io::Result<()> {
         let number = self.number;
-        let height = if self.marks.is_empty() { LINE + 20.0 } else { CANDIDATES + 36.0 };
+        let height =
+            if self.marks.is_empty() { LINE + 20.0 } else { CANDIDATES + 12.0 + CANDIDATE * self.marks.len() as f64 };
         writeln!(
             out,
             "<svg role=\"img\" aria-labelledby=\"ts-{number} ds-{number}\" width=\"100%\" height=\"{height}\">"
@@ -261,19 +264,15 @@ impl Chart<'_> {
     }
 
     fn candidates(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut before = 0.0;
-        let mut is_low = false;
-        for known in &self.marks {
+        for (line, known) in self.marks.iter().enumerate() {
             let x = self.scale.place(known.idle_s);
-            is_low = x - before < 12.0 && !is_low;
-            before = x;
             // Near an end of the axis the words grow inwards.
             let anchor = match x {
                 ..30.0 => "",
                 75.0.. => " end",
                 _ => " middle",
             };
-            let (x, y) = (Percent(x), if is_low { CANDIDATES + 32.0 } else { CANDIDATES + 19.0 });
+            let (x, y) = (Percent(x), CANDIDATES + 19.0 + CANDIDATE * line as f64);
             writeln!(out, "<line class=\"limit\" x1=\"{x}\" x2=\"{x}\" y1=\"{LINE}\" y2=\"{CANDIDATES}\"/>")?;
             mark(Shape { name: "timer", class: "timer" }, x, CANDIDATES, out)?;
             let text = format!("{} {}", known.labels, seconds(known.idle_s));

@@ -122,10 +122,9 @@ fn thousands_of_flows_make_a_page_of_a_few_megabytes() {
     let shown: Vec<Flow> = (0..rows).map(|id| Flow { id: id as u32, ..flows.0[0].clone() }).collect();
     // Courses as long as they get.
     let long = Timeline { rows: std::iter::repeat_with(self::rows).flatten().take(130).collect() };
-    let courses = options.drawn(&Selection { shown: shown.clone(), ..Selection::default() });
-    let courses: HashMap<u32, Timeline> = courses.map(|flow| (flow.id, long.clone())).collect();
-    let table = Table::built_in().unwrap();
     let selection = Selection { shown, by_limit: 9_000, by_gap: 0 };
+    let courses: HashMap<u32, Timeline> = options.drawn(&selection).map(|flow| (flow.id, long.clone())).collect();
+    let table = Table::built_in().unwrap();
     let material = Material { selection, courses: &courses, survivals: Vec::new(), table: &table };
     let mut out = Vec::new();
     render(&report, &material, &options, &mut out).unwrap();

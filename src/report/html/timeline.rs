@@ -11,6 +11,7 @@ use crate::report::model::{Flow, Frame, Gap, Icmp, Report};
 use crate::report::timeline::{Left, Row, Run, Timeline, frame_id};
 use crate::report::units::{self, Clock, TimeFormat};
 use crate::report::{phrases, units::plural};
+use crate::time::Span;
 
 /// Right edge of the times.
 const TIME: Percent = Percent(16.0);
@@ -26,6 +27,9 @@ const SERVER: Percent = Percent(52.0);
 const WORDS: Percent = Percent(56.5);
 /// Left edge of a break of the axis, and its width.
 const BREAK: (Percent, Percent) = (Percent(23.5), Percent(31.0));
+
+/// From here on a length of time is easier to read in minutes.
+const MINUTES: Span = Span::from_secs(120);
 
 pub(super) fn render(
     report: &Report,
@@ -169,10 +173,11 @@ impl Course<'_> {
     fn left(&self, left: &Left, y: f64, out: &mut impl Write) -> io::Result<()> {
         mark(Shape { name: "left", class: "plain" }, MIDDLE, y, out)?;
         self.time(left.first, y, out)?;
-        let over = units::clock(left.last.time.since(left.first.time));
+        let over = left.last.time.since(left.first.time);
+        let over = if over < MINUTES { units::seconds(over) } else { units::clock(over) };
         let rest = match left.probes {
-            0 => format!("over {over}"),
-            probes => format!("{}, over {over}", plural(probes, "probe")),
+            0 => format!("in {over}"),
+            probes => format!("{} in {over}", plural(probes, "probe")),
         };
         lines(&format!("{} not drawn", plural(left.segments, "segment")), &rest, y, out)
     }
