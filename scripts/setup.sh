@@ -32,8 +32,8 @@ needs_for_build() {
     links_libpcap || missing+=(libpcap-dev)
 }
 
-# The tests hold idlegap against tshark, read what the common compressors write, run the examples of the README, and look
-# at the HTML report in a browser.
+# The tests hold idlegap against tshark, read what the common compressors write, run the examples of the
+# README, have shells and man read what is generated for them, and look at the HTML report in a browser.
 needs_for_tests() {
     needs_for_build
     needs tshark tshark
@@ -44,6 +44,10 @@ needs_for_tests() {
     needs lz4 lz4
     needs xz xz-utils
     needs jq jq
+    needs man man-db
+    needs groff groff
+    needs zsh zsh
+    needs fish fish
     has_browser || missing+=(chromium)
 }
 

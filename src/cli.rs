@@ -6,6 +6,7 @@
 mod help;
 mod input;
 mod output;
+mod print;
 mod report;
 mod surroundings;
 mod trace;
@@ -16,14 +17,18 @@ use std::process;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::help::{ABOUT, EXAMPLES, TIMEOUTS_EXAMPLES, TRACE_EXAMPLES, TRACE_USAGE, USAGE, help};
+use self::help::{
+    ABOUT, COMPLETIONS_EXAMPLES, EXAMPLES, MAN_EXAMPLES, TIMEOUTS_EXAMPLES, TRACE_EXAMPLES, TRACE_USAGE, USAGE, help,
+};
 use self::input::SourceArgs;
 use self::output::{GeneralArgs, TimeArgs, WidthArgs};
+use self::print::Shell;
 use self::report::ReportArgs;
 use self::surroundings::Surroundings;
 use self::trace::TraceArgs;
 use crate::commands::timeouts::TimeoutsArgs;
 use crate::commands::{self, analyze, timeouts};
+use crate::report::schema::Schema;
 
 /// What will run.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +39,8 @@ pub enum Run {
     Trace(commands::trace::Job),
     /// The table of known timeouts.
     Timeouts(timeouts::Job),
+    /// A text that is known already.
+    Print(commands::print::Job),
 }
 
 /// Reads the command line. Help, the version and usage errors are printed, and the process ends with 0 or 2.
@@ -90,6 +97,25 @@ enum Command {
         #[command(flatten)]
         width: WidthArgs,
     },
+    /// Print the JSON Schema of what is written for programs
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value_t)]
+        of: Schema,
+    },
+    /// Print what makes a shell complete the command line
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// Of this command only
+        command: Option<String>,
+    },
 }
 
 impl Typed {
@@ -114,6 +140,9 @@ impl Typed {
                 let target = self.general.target();
                 Ok(Run::Timeouts(timeouts::Job { args, width: surroundings.width(width.width, &target), target }))
             }
+            Some(Command::Schema { of }) => Ok(self.general.print(of.text().to_owned())),
+            Some(Command::Completions { shell }) => Ok(self.general.print(print::completions(shell))),
+            Some(Command::Man { command }) => Ok(self.general.print(print::man(command.as_deref())?)),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod analyze;
 pub mod console;
 pub mod courses;
 pub mod output;
+pub mod print;
 pub mod progress;
 pub mod read;
 pub mod spool;
@@ -65,6 +66,16 @@ pub enum Error {
     SameTarget {
         /// Where both would go.
         name: String,
+    },
+    /// A BPF expression stands where files are named.
+    #[error(
+        "{expression:?} is no file but reads like a BPF expression: `idlegap -r {file} {expression}` or `idlegap -f \"{expression}\" {file}`"
+    )]
+    Expression {
+        /// The expression.
+        expression: String,
+        /// The file before it.
+        file: String,
     },
     /// A template that cannot be read.
     #[error("cannot read {name}: {source}")]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use idlegap::cli::{self, Run};
-use idlegap::commands::{analyze, timeouts, trace};
+use idlegap::commands::{analyze, print, timeouts, trace};
 use idlegap::report::escape::escaped;
 
 fn main() -> ExitCode {
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Run::Analyze(job) => analyze::run(&job),
         Run::Trace(job) => trace::run(&job),
         Run::Timeouts(job) => timeouts::run(&job),
+        Run::Print(job) => print::run(&job),
     };
     match outcome {
         Ok(status) => status.into(),

@@ -14,6 +14,7 @@ pub mod phrases;
 pub mod proof;
 #[cfg(test)]
 mod sample;
+pub mod schema;
 pub mod selection;
 pub mod survival;
 pub mod template;

@@ -11,7 +11,8 @@ pub(super) const ABOUT: &str = "Says which TCP connections in a packet capture d
 pub(super) const USAGE: &str = "idlegap [OPTIONS] FILE...
        idlegap [OPTIONS] -r FILE [BPF...]
        idlegap trace [OPTIONS] FILE...
-       idlegap timeouts [OPTIONS] [QUERY|ID]...";
+       idlegap timeouts [OPTIONS] [QUERY|ID]...
+       idlegap schema|completions|man ...";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +21,8 @@ Examples:
   idlegap dump.pcap00 dump.pcap01 dump.pcap02    a rotated set, as one timeline
   ssh web1 sudo tcpdump -s 128 -U -w - 'tcp port 80' | idlegap -
   idlegap --format json incident.pcap.zst | jq '.flows[].verdict.id'
+  idlegap --format markdown incident.pcap        a ticket for GitHub or GitLab
+  idlegap --report jira=t.txt --report csv=flows.csv incident.pcap
   idlegap trace --flow 3 incident.pcap           one line per segment of one flow
   idlegap timeouts 350                           who is known to give up after 350 s
   idlegap --assume aws-nlb-tcp incident.pcap     whether it can be that box
@@ -51,6 +54,18 @@ Examples:
   idlegap timeouts azure nat          rows that hold these words
   idlegap timeouts aws-nlb-tcp        one row explained, with its source
   idlegap timeouts --format markdown  all of them as a page to publish";
+
+pub(super) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  idlegap completions bash > ~/.local/share/bash-completion/completions/idlegap
+  idlegap completions zsh > \"${fpath[1]}/_idlegap\"
+  idlegap completions fish > ~/.config/fish/completions/idlegap.fish";
+
+pub(super) const MAN_EXAMPLES: &str = "\
+Examples:
+  idlegap man | man -l -
+  idlegap man > /usr/local/share/man/man1/idlegap.1
+  idlegap man trace > /usr/local/share/man/man1/idlegap-trace.1";
 
 /// The short help of a subcommand, or of the program.
 pub(super) fn help(command: Option<&str>) -> StyledStr {

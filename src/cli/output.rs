@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::Run;
 use crate::commands::output::Target;
+use crate::commands::print;
 use crate::report::units::TimeFormat;
 
 #[derive(Debug, Default, PartialEq, Eq, Args)]
@@ -35,6 +37,11 @@ pub(super) struct GeneralArgs {
 }
 
 impl GeneralArgs {
+    /// Prints `text` there.
+    pub(super) fn print(&self, text: String) -> Run {
+        Run::Print(print::Job { text, target: self.target() })
+    }
+
     /// Where the output goes.
     pub(super) fn target(&self) -> Target {
         self.output.as_deref().map_or(Target::Stdout, named)

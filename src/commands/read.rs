@@ -65,6 +65,7 @@ impl Witness for Unwatched {}
 /// If nothing can be read, if the filter is wrong, or if the witness fails.
 pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) -> Result<Reading, Error> {
     let filter = source.filter.as_deref().map(Filter::new).transpose()?;
+    refuse_expression(source)?;
     let files = capture::plan(&readable(&source.inputs, console))?;
     if files.len() > 1 {
         witness.files(&files.iter().map(|file| file.input.name()).collect::<Vec<_>>());
@@ -179,6 +180,43 @@ impl Run {
         }
         Reading { timelines, numbers: self.numbers }
     }
+}
+
+/// Words that begin a BPF expression, or go on with one (pcap-filter(7)).
+const PRIMITIVES: [&str; 16] = [
+    "tcp",
+    "udp",
+    "icmp",
+    "icmp6",
+    "ip",
+    "ip6",
+    "ether",
+    "vlan",
+    "host",
+    "net",
+    "port",
+    "portrange",
+    "src",
+    "dst",
+    "not",
+    "greater",
+];
+
+/// Refuses a BPF expression where files are meant, as in `idlegap a.pcap tcp port 80`: a word of one that is no file, behind
+/// one that is.
+fn refuse_expression(source: &Source) -> Result<(), Error> {
+    let word = |input: &Input| match input {
+        Input::Path(path) if fs::symlink_metadata(path).is_err() => Some(path.to_string_lossy().into_owned()),
+        _ => None,
+    };
+    let words: Vec<Option<String>> = source.inputs.iter().map(word).collect();
+    let is_primitive = |word: &Option<String>| word.as_deref().is_some_and(|word| PRIMITIVES.contains(&word));
+    let Some((at, files)) = words.iter().position(is_primitive).zip(source.inputs.first()) else { return Ok(()) };
+    let expression: Vec<_> = source.inputs.iter().skip(at).map(Input::name).collect();
+    if at == 0 {
+        return Ok(());
+    }
+    Err(Error::Expression { expression: expression.join(" "), file: files.name() })
 }
 
 /// The inputs without those that cannot be opened, where there are others. Pipes are left for their turn: they can be

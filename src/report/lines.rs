@@ -12,6 +12,7 @@ use super::model::{
 
 /// One line.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(super) enum Line<'a> {
     /// What the run came to; the first line.
@@ -32,6 +33,7 @@ pub(super) enum Line<'a> {
 
 /// The first line.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Head<'a> {
     /// Version of this contract.
     schema_version: &'static str,
@@ -42,6 +44,7 @@ pub(super) struct Head<'a> {
     /// Flows in all, listed or not.
     flows_total: u32,
     /// Flows by verdict, every id that occurs.
+    #[cfg_attr(test, schemars(with = "super::schema::words::Counts"))]
     verdicts: Counts<'a>,
 }
 

@@ -30,7 +30,7 @@ mod tests {
         assert_eq!(cell("@SUM(A1)"), "'@SUM(A1)");
         assert_eq!(cell("+1+cmd|' /C calc'!A0"), "'+1+cmd|' /C calc'!A0");
         assert_eq!(cell("\t=1"), "\\u{9}=1");
-        assert_eq!(cell(" =1"), "\"' =1\"");
+        assert_eq!(cell(" =1"), "' =1");
         assert_eq!(cell("-1.5"), "-1.5");
         assert_eq!(cell("10.0.0.1:80"), "10.0.0.1:80");
         assert_eq!(cell("a\r\nb"), "a\\u{d}\\u{a}b");

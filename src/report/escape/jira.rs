@@ -59,3 +59,48 @@ fn is_markup(before: Option<char>, char: char, after: &[char]) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn words_of_the_report_stay_as_they_are() {
+        let sentence = "2 of 4 flows to 203.0.113.80:80 died of silence: 90.0 s (5m50s ago), 12.5 % late; GET /a/b.html?x (host \
+                        reports.example) by net.ipv4.tcp_keepalive_time, idle-reset, RFC 9293 3.8.4.";
+        assert_eq!(inline(sentence), sentence);
+    }
+
+    #[test]
+    fn what_means_something_is_a_reference() {
+        assert_eq!(inline("{color}"), "&#123;color&#125;");
+        assert_eq!(inline("[~root] !x.png!"), "&#91;&#126;root&#93; &#33;x.png&#33;");
+        assert_eq!(inline("http://x mailto:a"), "http&#58;//x mailto&#58;a");
+        assert_eq!(inline("OPS-17 -gone- _x_ a_b"), "OPS&#45;17 &#45;gone&#45; &#95;x&#95; a_b");
+        assert_eq!(inline("h1. x"), "h1&#46; x");
+        assert_eq!(inline("a|b\\\\c (y) :D"), "a&#124;b&#92;&#92;c &#40;y) &#58;D");
+        assert_eq!(inline("??q??"), "&#63;&#63;q&#63;&#63;");
+    }
+
+    #[test]
+    fn nothing_within_ends_a_block() {
+        assert_eq!(block("a{noformat}b\n{c}"), "{noformat}\na{ noformat}b\n{c}\n{noformat}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_opens_markup_is_left(text in "\\PC{0,20}|[ a-zA-Z0-9_*|{}\\[\\]()!@#&~:;/\\\\.+^?-]{0,30}") {
+            let safe = inline(&text);
+            prop_assert!(!safe.contains(['{', '}', '[', ']', '|', '\\', '!', '@', '<', '>', '^', '~', '*', '+']), "{}", safe);
+            prop_assert!(!safe.contains("://") && !safe.contains("??"));
+            // The references name the characters that were there.
+            let mut back = safe.clone();
+            for char in "{}[]|\\!@#<>^~*+_-?:;(.&".chars() {
+                back = back.replace(&format!("&#{};", u32::from(char)), &char.to_string());
+            }
+            prop_assert_eq!(back, escaped(&text));
+        }
+    }
+}

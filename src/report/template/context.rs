@@ -6,7 +6,7 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-use crate::report::json::{JsonOptions, ids, listed};
+use crate::report::json::{Counts, JsonOptions, ids, listed};
 use crate::report::model::{Advice, Flow, Flows, Report, SCHEMA_VERSION, Tool};
 use crate::report::phrases::{self, FilterWords, FlowWords};
 use crate::report::selection::Selection;
@@ -27,8 +27,13 @@ impl Shown {
     /// All that are listed, each built when the template comes to it: there may be millions.
     pub fn listed<F: Flows + Send + Sync + 'static>(report: &Report, flows: &Arc<F>, options: JsonOptions) -> Self {
         let ids: Arc<[u32]> = ids(report, options.flows).collect();
+        let min_gap = options.min_gap;
         let flows = Value::make_object_iterable((ids, Arc::clone(flows)), move |(ids, flows)| {
-            Box::new(listed(ids.iter().copied(), flows.as_ref(), options.min_gap).map(|flow| said_of(&flow)))
+            // One value for each number, so that the length is known without building any.
+            Box::new(ids.iter().map(move |id| {
+                let flow = listed(std::iter::once(*id), flows.as_ref(), min_gap).next();
+                flow.map_or(Value::UNDEFINED, |flow| said_of(&flow))
+            }))
         });
         Self { flows, by_limit: 0, by_gap: 0, known_timeouts: Vec::new() }
     }
@@ -61,7 +66,7 @@ pub fn report(report: &Report, shown: Shown, most: usize, clock: &Clock) -> Valu
         })).collect::<Value>(),
         flows => shown.flows,
         flows_total => report.flows_total,
-        verdicts => report.verdicts.iter().cloned().collect::<Value>(),
+        verdicts => value(Counts(&report.verdicts)),
         services => report.services.iter().map(|it| said(it, context! {
             bracket => phrases::is_telling(it).then(|| phrases::service(it)),
             candidates => it.candidates.iter().map(phrases::candidate).collect::<Vec<_>>(),

@@ -1,6 +1,8 @@
 use super::*;
+use crate::report::Listed;
 use crate::report::escape::is_hostile;
 use crate::report::sample;
+use crate::time::Span;
 
 const WANTED: Wanted = Wanted { flows: Listed::Matter, limit: 20, min_gap: Span::ZERO };
 const OPTIONS: TextOptions =
