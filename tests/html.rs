@@ -4,7 +4,12 @@
 //! Needs Chromium (`scripts/setup.sh test` installs it). Without it the browser's tests say so by hand, and fail where
 //! `CI=true`.
 #![cfg(unix)]
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic, and says what it skips"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -114,7 +119,7 @@ fn a_pipe_shows_the_same_pictures_as_a_file() {
     let file = html(&[], &capture);
     let piped = Command::new(env!("CARGO_BIN_EXE_idlegap"))
         .args(["--format", "html", "-"])
-        .stdin(fs::File::open(&capture).unwrap())
+        .stdin(fs::File::options().read(true).open(&capture).unwrap())
         .output()
         .unwrap();
     assert!(piped.status.success(), "{}", String::from_utf8_lossy(&piped.stderr));
@@ -307,9 +312,9 @@ fn browser() -> Option<String> {
     let found = BROWSERS.iter().find(starts).map(|name| (*name).to_owned());
     if found.is_none() {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "the report must be looked at here: Chromium is missing");
-        eprintln!(
-            "SKIPPED: Chromium is missing, so nobody looked at the HTML report (scripts/setup.sh test installs it)"
-        );
+        let skipped =
+            "SKIPPED: Chromium is missing, so nobody looked at the HTML report (scripts/setup.sh test installs it)";
+        eprintln!("{skipped}");
     }
     found
 }

@@ -94,7 +94,6 @@ impl Scale {
         let died = u64::from(outcome(verdict, clock, gap) == Outcome::Died);
         let step = Step { least_s: secs, most_s: secs, survived: 1 - died, died, flow };
         // Below a nanosecond there is no gap; the whole range of a span makes some 2,600 steps.
-        #[expect(clippy::cast_possible_truncation, reason = "the logarithm of a span is small")]
         let place = (secs.max(1e-9).ln() / STEP.ln()).floor() as i32;
         self.steps.entry(place).and_modify(|known| *known = known.joined(step)).or_insert(step);
     }

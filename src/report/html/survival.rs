@@ -239,11 +239,6 @@ impl Chart<'_> {
             let mut columns: BTreeMap<u32, (f64, u64)> = BTreeMap::new();
             for step in &self.survival.steps {
                 let x = self.scale.column(step.most_s);
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a place on the axis, in hundredths"
-                )]
                 let column = columns.entry((x * 100.0) as u32).or_insert((x, 0));
                 column.1 += count(step);
             }
