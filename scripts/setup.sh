@@ -33,7 +33,7 @@ needs_for_build() {
 }
 
 # The tests hold idlegap against tshark, read what the common compressors write, run the examples of the
-# README, and have shells and man read what is generated for them.
+# README, have shells and man read what is generated for them, and look at the HTML report in a browser.
 needs_for_tests() {
     needs_for_build
     needs tshark tshark
@@ -48,6 +48,12 @@ needs_for_tests() {
     needs groff groff
     needs zsh zsh
     needs fish fish
+    has_browser || missing+=(chromium)
+}
+
+# Any of the names under which Chromium comes: the tests look at the HTML report in it.
+has_browser() {
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
 }
 
 install() {

@@ -2,10 +2,12 @@
 
 pub mod analyze;
 pub mod console;
+pub mod courses;
 pub mod output;
 pub mod print;
 pub mod progress;
 pub mod read;
+pub mod spool;
 pub mod timeouts;
 pub mod trace;
 
@@ -93,6 +95,18 @@ pub enum Error {
         id: String,
         /// What may have been meant, as a question with a space before it.
         near: String,
+    },
+    /// What can be read only once cannot be kept for a second reading.
+    #[error(
+        "cannot keep {name} for a second reading in {folder}: {source}. Give a file, or set TMPDIR to where there is room"
+    )]
+    Spool {
+        /// What was to be kept.
+        name: String,
+        /// Where temporary files go.
+        folder: String,
+        /// The operating system's reason.
+        source: io::Error,
     },
     /// A flow that is not there was asked for.
     #[error("there is no flow {flow}: {known}")]

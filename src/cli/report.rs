@@ -11,6 +11,7 @@ use super::surroundings::Surroundings;
 use super::{Refusal, usage};
 use crate::commands::analyze::{self, TemplateOptions, Wanted};
 use crate::commands::output::Target;
+use crate::report::html::HtmlOptions;
 use crate::report::json::JsonOptions;
 use crate::report::text::TextOptions;
 use crate::report::ticket::{Form, TicketOptions};
@@ -38,7 +39,7 @@ pub(super) struct ReportArgs {
     /// Which flows are listed [default: all in JSON and CSV, matter elsewhere]
     #[arg(long, value_enum)]
     pub(super) flows: Option<Listed>,
-    /// Flows shown in text, Markdown and Jira's markup, 0 for no limit [default: 20]
+    /// Flows shown in text, Markdown and Jira's markup, 0 for no limit [default: 20]; in HTML as many, and timelines [1000, 100]
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u32>,
     /// Hide gaps shorter than this (90, 1.5s, 5m50s), and in text the flows without a longer one; verdicts stay
@@ -79,6 +80,8 @@ pub(super) enum ReportFormat {
     Markdown,
     /// A ticket for Jira, in its wiki markup
     Jira,
+    /// One page with pictures, complete in itself
+    Html,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -178,6 +181,7 @@ impl ReportArgs {
             }),
             ReportFormat::Markdown => self.ticket(Form::Markdown, time),
             ReportFormat::Jira => self.ticket(Form::Jira, time),
+            ReportFormat::Html => self.page(time),
             ReportFormat::Json => analyze::Format::Json(self.listed(Listed::All)),
             ReportFormat::Jsonl => analyze::Format::JsonLines(self.listed(Listed::All)),
             ReportFormat::Csv => analyze::Format::Csv(self.listed(Listed::All)),
@@ -198,6 +202,11 @@ impl ReportArgs {
     }
 
     /// The flows that people are shown.
+    fn page(&self, time: &TimeArgs) -> analyze::Format {
+        let (flows, min_gap) = (self.flows.unwrap_or(Listed::Matter), self.min_gap.unwrap_or_default());
+        analyze::Format::Html(HtmlOptions::new(flows, self.limit, min_gap, time.time.unwrap_or_default()))
+    }
+
     fn shown(&self) -> selection::Wanted {
         selection::Wanted {
             flows: self.flows.unwrap_or(Listed::Matter),

@@ -1,5 +1,6 @@
 //! `idlegap FILE...`: the report.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,13 +8,17 @@ use std::sync::Arc;
 use super::console::Console;
 use super::output::{self, Output, Target};
 use super::read::{Source, Unwatched, read};
-use super::{Error, Status, timeouts};
+use super::spool::repeatable;
+use super::{Error, Status, courses, timeouts};
 use crate::report::build::{Asked, Built, build};
+use crate::report::html::{self, HtmlOptions, Material};
 use crate::report::json::{self, JsonOptions};
 use crate::report::model::Report;
+use crate::report::selection::Selection;
 use crate::report::template::{self, Shown, Style, Template, TemplateError};
 use crate::report::text::{self, TextOptions};
 use crate::report::ticket::{self, TicketOptions};
+use crate::report::timeline::Timeline;
 use crate::report::units::TimeFormat;
 use crate::report::{csv, lines, phrases};
 use crate::timeouts::{Entry, Table};
@@ -60,6 +65,8 @@ pub enum Format {
     JsonLines(JsonOptions),
     /// The flows alone, for spreadsheets.
     Csv(JsonOptions),
+    /// For people, with pictures.
+    Html(HtmlOptions),
     /// By a template of the user's own.
     Template(TemplateOptions),
 }
@@ -84,17 +91,20 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     let table = timeouts::load(job.timeouts.as_deref())?;
     let assume = job.assume.as_deref().map(|id| assumed(&table, id)).transpose()?;
     // What cannot be written is said before hours of reading.
-    let printers = job.reports.iter().map(|wanted| printer(&wanted.format)).collect::<Result<Vec<_>, _>>()?;
+    let printers = job.reports.iter().map(|wanted| printer(&wanted.format, &table)).collect::<Result<Vec<_>, _>>()?;
     let outputs = output::open(job.reports.iter().map(|wanted| &wanted.target), &job.source.inputs)?;
     let mut console = Console::new(job.quiet);
-    let reading = read(&job.source, &mut console, &mut Unwatched)?;
+    let is_drawn = job.reports.iter().any(|wanted| matches!(wanted.format, Format::Html(_)));
+    let source = if is_drawn { repeatable(&job.source)? } else { job.source.clone() };
+    let reading = read(&source, &mut console, &mut Unwatched)?;
     if reading.timelines.is_empty() {
         return Ok(Status::Failed);
     }
     let built = build(reading.timelines, reading.numbers, &table, Asked { stack: job.stack, assume });
     let built = Arc::new(built);
+    let courses = courses_to_draw(&job.reports, &source, &built)?;
     for (printer, output) in printers.iter().zip(outputs) {
-        match print(printer, &built, output) {
+        match print(printer, &built, &courses, output) {
             // Nobody reads on, but the verdict and the other reports stand.
             Err(error) if !error.is_broken_pipe() => console.error(&error),
             _ => {}
@@ -103,23 +113,45 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     Ok(status(&console, &built.report, &job.fail_on))
 }
 
+/// The courses of flows that a page shows, by the numbers of the flows.
+type Courses = HashMap<u32, Timeline>;
+
+/// What pages show beside the report: it takes another reading, and only they need it.
+fn courses_to_draw(reports: &[Wanted], source: &Source, built: &Built) -> Result<Courses, Error> {
+    let mut drawn = HashMap::new();
+    for wanted in reports {
+        if let Format::Html(options) = &wanted.format {
+            let selection = Selection::new(&built.report, built, options.wanted);
+            drawn.extend(options.drawn(&selection).map(|flow| (flow.id, flow.clone())));
+        }
+    }
+    courses::read_again(source, drawn.into_values())
+}
+
 /// Writes a report in one form.
-type Printer<'a> = Box<dyn Fn(&Arc<Built>, &mut Output) -> Result<(), TemplateError> + 'a>;
+type Printer<'a> = Box<dyn Fn(&Arc<Built>, &Courses, &mut Output) -> Result<(), TemplateError> + 'a>;
 
 /// The printer for a form. A template is read now, long before it has anything to render.
-fn printer(format: &Format) -> Result<Printer<'_>, Error> {
+fn printer<'a>(format: &'a Format, table: &'a Table) -> Result<Printer<'a>, Error> {
     Ok(match format {
-        Format::Text(options) => Box::new(|built, out| Ok(text::render(&built.report, &**built, options, out)?)),
-        Format::Ticket(options) => Box::new(|built, out| Ok(ticket::render(&built.report, &**built, options, out)?)),
-        Format::Json(options) => Box::new(|built, out| Ok(json::render(&built.report, &**built, options, out)?)),
-        Format::JsonLines(options) => Box::new(|built, out| Ok(lines::render(&built.report, &**built, options, out)?)),
-        Format::Csv(options) => Box::new(|built, out| Ok(csv::render(&built.report, &**built, options, out)?)),
+        Format::Text(options) => Box::new(|built, _, out| Ok(text::render(&built.report, &**built, options, out)?)),
+        Format::Ticket(options) => Box::new(|built, _, out| Ok(ticket::render(&built.report, &**built, options, out)?)),
+        Format::Json(options) => Box::new(|built, _, out| Ok(json::render(&built.report, &**built, options, out)?)),
+        Format::JsonLines(options) => {
+            Box::new(|built, _, out| Ok(lines::render(&built.report, &**built, options, out)?))
+        }
+        Format::Csv(options) => Box::new(|built, _, out| Ok(csv::render(&built.report, &**built, options, out)?)),
+        Format::Html(options) => Box::new(move |built, courses, out| {
+            let selection = Selection::new(&built.report, &**built, options.wanted);
+            let material = Material { selection, courses, survivals: built.survivals(), table };
+            Ok(html::render(&built.report, &material, options, out)?)
+        }),
         Format::Template(options) => {
             let name = options.file.display().to_string();
             let unreadable = |source| Error::Unreadable { name: name.clone(), source };
             let source = fs::read_to_string(&options.file).map_err(unreadable)?;
             let template = Template::parse(&name, source)?;
-            Box::new(move |built, out| {
+            Box::new(move |built, _, out| {
                 let clock = phrases::clock(&built.report, options.time);
                 let shown = Shown::listed(&built.report, built, options.flows);
                 let context = template::report(&built.report, shown, usize::MAX, &clock);
@@ -129,8 +161,8 @@ fn printer(format: &Format) -> Result<Printer<'_>, Error> {
     })
 }
 
-fn print(printer: &Printer<'_>, built: &Arc<Built>, mut output: Output) -> Result<(), Error> {
-    match printer(built, &mut output) {
+fn print(printer: &Printer<'_>, built: &Arc<Built>, courses: &Courses, mut output: Output) -> Result<(), Error> {
+    match printer(built, courses, &mut output) {
         Ok(()) => output.finish(),
         Err(TemplateError::Write(error)) => Err(output.error(error)),
         Err(error) => Err(error.into()),

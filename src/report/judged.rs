@@ -2,17 +2,18 @@
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
+use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::heads::Hello;
 use crate::flow::{Direction, Flow, FrameId};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
-use crate::verdict::Verdict;
 use crate::verdict::advice::Stack;
 use crate::verdict::group::Groups;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::quality::{Limits, ceiling, limits};
 use crate::verdict::service::{Service, Services};
+use crate::verdict::{Verdict, VerdictId};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
 pub struct Timeline {
@@ -78,6 +79,13 @@ impl Judged {
     pub(crate) fn began(&self) -> Option<Timestamp> {
         self.timeline.files.iter().filter_map(|(_, info)| info.first_time).min()
     }
+}
+
+/// How the gap came out; one that a FIN ended came out well, unless the FIN was a timer's.
+pub(crate) fn outcome(verdict: &Verdict, clock: Clock, gap: &Gap) -> Outcome {
+    let fatal =
+        verdict.id == VerdictId::IdleClose && verdict.gap.is_some_and(|(on, of)| on == clock && of.start == gap.start);
+    if fatal { Outcome::Died } else { gap.outcome }
 }
 
 /// A frame as the report names it.
