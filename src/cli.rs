@@ -3,6 +3,7 @@
 //! The low arguments (structures as clap fills them, by what they are about) are turned into a [`Run`], together with what
 //! the surroundings say: terminals, environment, locale.
 
+mod evidence;
 mod help;
 mod input;
 mod output;
@@ -16,7 +17,8 @@ use std::process;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::help::{ABOUT, EXAMPLES, TIMEOUTS_EXAMPLES, TRACE_EXAMPLES, TRACE_USAGE, USAGE, help};
+use self::evidence::EvidenceArgs;
+use self::help::{EVIDENCE_EXAMPLES, EVIDENCE_USAGE, ABOUT, EXAMPLES, TIMEOUTS_EXAMPLES, TRACE_EXAMPLES, TRACE_USAGE, USAGE, help};
 use self::input::SourceArgs;
 use self::output::{GeneralArgs, TimeArgs, WidthArgs};
 use self::report::ReportArgs;
@@ -32,6 +34,8 @@ pub enum Run {
     Analyze(analyze::Job),
     /// One line per segment.
     Trace(commands::trace::Job),
+    /// The packets that the findings rest on, as a capture.
+    Evidence(commands::evidence::Job),
     /// The table of known timeouts.
     Timeouts(timeouts::Job),
 }
@@ -82,6 +86,9 @@ enum Command {
     /// Print one line per segment with its classification
     #[command(after_help = TRACE_EXAMPLES, override_usage = TRACE_USAGE)]
     Trace(TraceArgs),
+    /// Write the flows with findings as an annotated capture, anonymised if wished
+    #[command(after_help = EVIDENCE_EXAMPLES, override_usage = EVIDENCE_USAGE)]
+    Evidence(EvidenceArgs),
     /// List, search and explain the table of known timeouts
     #[command(after_help = TIMEOUTS_EXAMPLES)]
     Timeouts {
@@ -110,6 +117,7 @@ impl Typed {
                 Ok(Run::Analyze(job))
             }
             Some(Command::Trace(args)) => Ok(Run::Trace(args.lower(&self.general, surroundings)?)),
+            Some(Command::Evidence(args)) => Ok(Run::Evidence(args.lower(&self.general, surroundings)?)),
             Some(Command::Timeouts { args, width }) => {
                 let target = self.general.target();
                 Ok(Run::Timeouts(timeouts::Job { args, width: surroundings.width(width.width, &target), target }))

@@ -2,9 +2,11 @@
 
 pub mod analyze;
 pub mod console;
+pub mod evidence;
 pub mod output;
 pub mod progress;
 pub mod read;
+pub mod spool;
 pub mod timeouts;
 pub mod trace;
 
@@ -12,6 +14,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::capture;
+use crate::evidence::pseudonyms::KeyError;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +68,25 @@ pub enum Error {
         /// What may have been meant, as a question with a space before it.
         near: String,
     },
+    /// What can be read only once cannot be kept for a second reading.
+    #[error("cannot keep {name} for a second reading in {folder}: {source}. Give a file, or set TMPDIR to where there is room")]
+    Spool {
+        /// What was to be kept.
+        name: String,
+        /// Where temporary files go.
+        folder: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The captures are of several capture points.
+    #[error("these captures overlap: they are {points} capture points, and evidence is cut from one at a time")]
+    SeveralPoints {
+        /// How many.
+        points: usize,
+    },
+    /// A key for pseudonyms is none.
+    #[error("--key: {0}")]
+    Key(#[from] KeyError),
     /// A flow that is not there was asked for.
     #[error("there is no flow {flow}: {known}")]
     NoFlow {

@@ -151,7 +151,7 @@ fn keep_permissions(file: &NamedTempFile, path: &Path) -> io::Result<()> {
 fn refuse_input(path: &Path, inputs: &[Input]) -> Result<(), Error> {
     let Ok(output) = fs::canonicalize(path) else { return Ok(()) };
     let is_input = |input: &Input| match input {
-        Input::Stdin => false,
+        Input::Stdin | Input::Spool(_) => false,
         Input::Path(input) => fs::canonicalize(input).is_ok_and(|input| input == output),
     };
     if fs::metadata(&output).is_ok_and(|metadata| metadata.is_file()) && inputs.iter().any(is_input) {

@@ -5,11 +5,10 @@ use std::fs;
 use super::Error;
 use super::console::Console;
 use crate::analyzer::{Analyzer, Options, Seen};
-use crate::capture::{self, CaptureInfo, Filter, Input, PlannedFile, Reader, Timelines, Truncation};
+use crate::capture::{self, CaptureInfo, Filter, Input, PlannedFile, Reader, Record, Timelines, Truncation};
 use crate::flow::Relabel;
 use crate::report::build::Timeline;
 use crate::report::numbers::FlowNumbers;
-use crate::time::Timestamp;
 
 /// Where the packets come from, and which of them count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +34,11 @@ pub trait Witness {
     /// The names of the files, before the first record.
     fn files(&mut self, _names: &[String]) {}
 
-    /// One record, captured at `time`; `flow` gives the number in the report of a flow of the record's timeline.
+    /// One record and what was seen in it; `flow` gives the number in the report of a flow of the record's timeline.
     ///
     /// # Errors
     /// If what was seen cannot be passed on; it ends the run.
-    fn record(&mut self, _time: Timestamp, _seen: &Seen<'_>, _flow: impl Fn(u32) -> u32) -> Result<(), Error> {
+    fn record(&mut self, _record: &Record<'_>, _seen: &Seen<'_>, _flow: impl Fn(u32) -> u32) -> Result<(), Error> {
         Ok(())
     }
 
@@ -155,13 +154,12 @@ impl Run {
             let is_wanted = self.filter.as_mut().map_or(Ok(true), |filter| filter.matches(&record))?;
             if is_wanted {
                 self.left -= 1;
-                let time = record.time;
                 let seen = analyzer.push(&record);
                 if let Seen::Segment(segment) = &seen {
                     self.numbers.note(timeline, segment.flow);
                 }
                 let numbers = &self.numbers;
-                witness.record(time, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
+                witness.record(&record, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
                 analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
                 witness.settled()?;
             }
@@ -202,6 +200,7 @@ fn readable(inputs: &[Input], console: &mut Console) -> Vec<Input> {
 fn is_pipe(input: &Input) -> bool {
     match input {
         Input::Stdin => true,
+        Input::Spool(_) => false,
         Input::Path(path) => fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()),
     }
 }
@@ -210,6 +209,7 @@ fn is_pipe(input: &Input) -> bool {
 fn bytes(files: &[PlannedFile]) -> Option<u64> {
     let size = |file: &PlannedFile| match &file.input {
         Input::Stdin => None,
+        Input::Spool(spool) => Some(spool.len()),
         Input::Path(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len()),
     };
     files.iter().map(size).sum()

@@ -1,0 +1,243 @@
+//! The extract as it is written, packet by packet, while the capture is read a second time.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use super::annotate::Annotations;
+use super::pseudonyms::Pseudonyms;
+use super::rewrite::{Rewriter, Rewritten};
+use super::select::{Datagrams, Kept, Selection};
+use crate::analyzer::Seen;
+use crate::capture::{Counters, InterfaceOptions, LinkType, PcapngWriter, Record, SectionOptions};
+use crate::flow::FrameId;
+use crate::report::build::Built;
+use crate::report::escape::escaped;
+use crate::report::judged::Judged;
+use crate::report::model::Report;
+use crate::report::units::{count, plural};
+use crate::time::Timestamp;
+use crate::verdict::quality::lost;
+
+/// Findings told in the section's comment at most.
+const FINDINGS: usize = 20;
+
+/// How an extract is made.
+#[derive(Default)]
+pub struct Options {
+    /// Whether payload is cut off.
+    pub strip_payload: bool,
+    /// What stands in the place of addresses; payload is cut off then, too.
+    pub pseudonyms: Option<Pseudonyms>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Flows in the extract.
+    pub flows: u64,
+    /// Flows in the capture.
+    pub flows_total: u64,
+    /// Packets of these flows.
+    pub packets: u64,
+    /// Packets read.
+    pub packets_total: u64,
+}
+
+/// What the extract of a timeline will hold.
+pub struct Plan<'a> {
+    judged: &'a Judged,
+    report: &'a Report,
+    /// The flows and what is to be kept of them.
+    pub selection: Selection,
+}
+
+impl<'a> Plan<'a> {
+    /// Selects from the only timeline of `built`, whose fragments are `datagrams`: the flows with findings, or those that
+    /// are `asked` for. `None` where there are several timelines, or none.
+    #[must_use]
+    pub fn new(built: &'a Built<'_>, asked: Option<&[u32]>, datagrams: &Datagrams) -> Option<Self> {
+        let [judged] = built.timelines() else { return None };
+        Some(Self { judged, report: &built.report, selection: Selection::new(judged, asked, datagrams) })
+    }
+}
+
+/// An extract being written.
+pub struct Extract<'a, W: Write> {
+    plan: &'a Plan<'a>,
+    annotations: Annotations,
+    rewriter: Rewriter,
+    writer: PcapngWriter<W>,
+    /// Link type and number of the interfaces described so far; the place is the number in the extract.
+    interfaces: Vec<(LinkType, u32)>,
+    written: Written,
+}
+
+impl<'a, W: Write> Extract<'a, W> {
+    /// Begins the extract with what it is about.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn new(sink: W, plan: &'a Plan<'a>, options: Options) -> io::Result<Self> {
+        let mut rewriter = Rewriter { strip: options.strip_payload, pseudonyms: options.pseudonyms };
+        let comment = about(plan, &mut rewriter);
+        let application = format!("idlegap {}", env!("CARGO_PKG_VERSION"));
+        let section = SectionOptions { application: Some(&application), comments: &[&comment], ..Default::default() };
+        let written = Written {
+            flows: plan.selection.flows.len() as u64,
+            flows_total: plan.judged.timeline.analysis.flows.len() as u64,
+            ..Written::default()
+        };
+        Ok(Self {
+            plan,
+            annotations: Annotations::new(plan.judged, &plan.selection),
+            rewriter,
+            writer: PcapngWriter::new(sink, &section)?,
+            interfaces: Vec::new(),
+            written,
+        })
+    }
+
+    /// Takes one record, in the order of the first reading.
+    ///
+    /// # Errors
+    /// If the sink fails, or if the record's time lies before 1970.
+    pub fn record(&mut self, record: &Record<'_>, seen: &Seen<'_>) -> io::Result<()> {
+        self.written.packets_total += 1;
+        match self.plan.selection.keeps(record.time, seen) {
+            Kept::Whole => {
+                let frame = self.rewriter.rewrite(record);
+                let comments = frame_of(seen).map(|frame| self.annotations.comments(frame, self.plan.judged));
+                self.written.packets += 1;
+                self.write(record, &frame, &comments.unwrap_or_default())
+            }
+            Kept::Time => {
+                let frame = Rewritten { link: record.link, data: Vec::new(), original_len: record.original_len };
+                let comment = "idlegap: a packet of another flow, of which only the time is kept".to_owned();
+                self.write(record, &frame, &[comment])
+            }
+            Kept::Nothing => Ok(()),
+        }
+    }
+
+    /// Ends the extract with what the capturing side said of its losses.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn finish(mut self) -> io::Result<Written> {
+        let judged = self.plan.judged;
+        let limits = &judged.limits;
+        if !self.interfaces.is_empty() {
+            if limits.untimed > 0 {
+                self.writer.untimed()?;
+            }
+            if limits.lost > 0 || limits.received > 0 {
+                let counters = counters(judged);
+                self.writer.statistics(0, judged.timeline.analysis.end.max(Timestamp::default()), &counters)?;
+            }
+        }
+        self.writer.finish()?;
+        Ok(self.written)
+    }
+
+    fn write(&mut self, record: &Record<'_>, frame: &Rewritten, comments: &[String]) -> io::Result<()> {
+        let interface = self.interface(frame.link, record.interface)?;
+        let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
+        self.writer.packet(interface, record.time, &frame.data, frame.original_len, &comments)
+    }
+
+    /// The number in the extract of the interface that had this link type and number.
+    fn interface(&mut self, link: LinkType, number: u32) -> io::Result<u32> {
+        if let Some(known) = self.interfaces.iter().position(|interface| *interface == (link, number)) {
+            return Ok(u32::try_from(known).unwrap_or(u32::MAX));
+        }
+        self.interfaces.push((link, number));
+        let name = self.rewriter.pseudonyms.is_none().then(|| interface_name(self.plan.judged, number)).flatten();
+        self.writer.interface(&InterfaceOptions {
+            link,
+            snaplen: 0,
+            name: name.as_deref(),
+            filter: None,
+            comments: &[],
+        })
+    }
+}
+
+/// The frame as notes name it.
+fn frame_of(seen: &Seen<'_>) -> Option<FrameId> {
+    match seen {
+        Seen::Segment(labelled) => Some(labelled.mark.frame),
+        _ => None,
+    }
+}
+
+/// What the capture says of its losses, all files together. Packets received stand for those that were not kept, so that
+/// the losses stay what they are: a part of all.
+fn counters(judged: &Judged) -> Counters {
+    let infos = || judged.timeline.files.iter().map(|(_, info)| info);
+    let sum = |of: fn(&Counters) -> Option<u64>| infos().filter_map(|info| of(&info.counters)).sum::<u64>();
+    let drops = sum(|counters| counters.interface_drops);
+    Counters {
+        received: Some(judged.limits.received.max(judged.limits.records)),
+        interface_drops: Some(drops),
+        system_drops: Some(infos().map(lost).sum::<u64>().saturating_sub(drops)),
+        accepted: None,
+        delivered: None,
+    }
+}
+
+/// The name of interface `number`, where all sections of all files agree.
+fn interface_name(judged: &Judged, number: u32) -> Option<String> {
+    let interfaces = judged.timeline.files.iter().flat_map(|(_, info)| &info.interfaces);
+    let mut names = interfaces.filter(|interface| interface.number == number).map(|interface| &interface.name);
+    let name = names.next()?.as_ref()?;
+    names.all(|other| other.as_ref() == Some(name)).then(|| escaped(name).to_string())
+}
+
+/// The comment on the section: the verdicts, without a word that came from a packet.
+fn about(plan: &Plan<'_>, rewriter: &mut Rewriter) -> String {
+    let (kept, all) = (plan.selection.flows.len() as u64, plan.report.flows_total);
+    let mut lines = vec![format!(
+        "Evidence cut by idlegap {} from a capture of {}: {}.",
+        env!("CARGO_PKG_VERSION"),
+        plural(u64::from(all), "flow"),
+        plural(kept, "flow")
+    )];
+    for finding in plan.report.findings.iter().take(FINDINGS) {
+        lines.push(format!("{}: {}. {}", finding.id, finding.title, finding.detail));
+    }
+    let left = plan.report.findings.len().saturating_sub(FINDINGS);
+    if left > 0 {
+        lines.push(format!("{} more findings are in the report.", count(left as u64)));
+    }
+    if rewriter.pseudonyms.is_some() {
+        lines.push("Payload is cut off; addresses are pseudonyms that keep common prefixes.".to_owned());
+    } else if rewriter.strip {
+        lines.push("Payload is cut off.".to_owned());
+    }
+    let text = lines.join("\n");
+    match &mut rewriter.pseudonyms {
+        Some(pseudonyms) => renamed(&text, pseudonyms),
+        None => text,
+    }
+}
+
+/// The text with pseudonyms in the place of the addresses and ports in it.
+fn renamed(text: &str, pseudonyms: &mut Pseudonyms) -> String {
+    let mut rename = |word: &str| {
+        let bare = word.trim_end_matches(['.', ',', ';', ':', ')']);
+        let name = bare.parse::<SocketAddr>().map(|mut socket| {
+            socket.set_ip(pseudonyms.address(socket.ip()));
+            socket.to_string()
+        });
+        name.map_or_else(|_| word.to_owned(), |name| name + word.get(bare.len()..).unwrap_or_default())
+    };
+    text.split_inclusive([' ', '\n'])
+        .map(|word| match word.strip_suffix([' ', '\n']) {
+            Some(bare) => rename(bare) + word.get(bare.len()..).unwrap_or_default(),
+            None => rename(word),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

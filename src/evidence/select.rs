@@ -1,0 +1,220 @@
+//! Which flows belong to the extract: those with findings or those asked for, and every flow that the verdicts on them
+//! rest on.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+
+use crate::analyzer::Seen;
+use crate::flow::gaps::Clock;
+use crate::flow::{Direction, Flow, FlowKey, Orientation, Socket};
+use crate::report::judged::Judged;
+use crate::time::{Span, Timestamp};
+use crate::verdict::Verdict;
+use crate::verdict::quality::Selection as Filtered;
+use crate::wire::Segment;
+
+/// First fragments remembered; a capture with more has other problems.
+const FRAGMENTS: usize = 1 << 16;
+
+/// A fragmented datagram: addresses and identification.
+type Datagram = (IpAddr, IpAddr, u32);
+
+/// The fragmented datagrams of a capture, gathered when it is read for the first time.
+#[derive(Debug, Default)]
+pub struct Datagrams(HashSet<(Datagram, FlowKey)>);
+
+impl Datagrams {
+    /// Takes note of the first fragment of a datagram.
+    pub fn note(&mut self, seen: &Seen<'_>) {
+        if let Seen::Segment(labelled) = seen
+            && let Some(fragment) = labelled.segment.fragment
+            && self.0.len() < FRAGMENTS
+        {
+            let segment = &labelled.segment;
+            self.0.insert(((segment.src, segment.dst, fragment.id), key(segment)));
+        }
+    }
+}
+
+/// What is to be kept of one timeline.
+#[derive(Debug)]
+pub struct Selection {
+    /// Numbers of the flows with findings, or of those asked for.
+    pub findings: BTreeSet<u32>,
+    /// The longest silences that survived toward the same services: flow and clock.
+    pub survivors: BTreeSet<(u32, Clock)>,
+    /// Numbers of all flows that are kept.
+    pub flows: BTreeSet<u32>,
+    keys: HashSet<FlowKey>,
+    datagrams: HashSet<Datagram>,
+    /// The earliest and the latest time of the capture.
+    span: (Timestamp, Timestamp),
+    /// Whether every record leaves a trace: where times are invented, their rhythm is the evidence of it.
+    keeps_rhythm: bool,
+}
+
+/// How much of a record is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It belongs to a flow that is kept.
+    Whole,
+    /// That it was there, and when; none of its bytes.
+    Time,
+    /// Nothing.
+    Nothing,
+}
+
+impl Selection {
+    /// The flows of `judged` that matter, or those of `asked`, with what their verdicts rest on.
+    #[must_use]
+    pub(crate) fn new(judged: &Judged, asked: Option<&[u32]>, datagrams: &Datagrams) -> Self {
+        let flows = &judged.timeline.analysis.flows;
+        let verdicts: Vec<Verdict> = flows.iter().map(|flow| judged.verdict(flow)).collect();
+        let matters = |index: &u32| verdicts.get(*index as usize).is_some_and(|verdict| verdict.id.matters());
+        let all = || 0..u32::try_from(flows.len()).unwrap_or(u32::MAX);
+        let findings: BTreeSet<u32> = match asked {
+            Some(asked) => asked.iter().copied().collect(),
+            None => all().filter(matters).collect(),
+        };
+        let of = |index: &u32| flows.get(*index as usize);
+        let servers: HashSet<Socket> = findings.iter().filter_map(of).map(Flow::server).collect();
+        let is_of_service = |index: &u32| of(index).is_some_and(|flow| servers.contains(&flow.server()));
+        let mut kept = findings.clone();
+        kept.extend(all().filter(is_of_service).filter(matters));
+        let survivors = survivors(judged, &servers, &verdicts);
+        kept.extend(survivors.iter().map(|(index, _)| *index));
+        let mut selection = Self {
+            findings,
+            survivors,
+            flows: kept,
+            keys: HashSet::new(),
+            datagrams: HashSet::new(),
+            span: (judged.timeline.analysis.start, judged.timeline.analysis.end),
+            keeps_rhythm: judged.limits.synthetic_clock.is_some(),
+        };
+        if !selection.flows.is_empty() {
+            selection.complete(judged, datagrams);
+        }
+        selection
+    }
+
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+
+    /// How much of a record is kept that was captured at `time`.
+    #[must_use]
+    pub fn keeps(&self, time: Timestamp, seen: &Seen<'_>) -> Kept {
+        let belongs = match seen {
+            Seen::Segment(labelled) => self.keys.contains(&key(&labelled.segment)),
+            Seen::Fragment(fragment) => self.datagrams.contains(&(fragment.src, fragment.dst, fragment.id)),
+            Seen::Icmp(error) => {
+                let [src, dst] = [error.src, error.dst].map(|end| Socket::new(end.ip(), end.port()));
+                self.keys.contains(&FlowKey::new(src, dst).0)
+            }
+            Seen::Skip(_) => false,
+        };
+        if belongs {
+            Kept::Whole
+        } else if self.keeps_rhythm || time == self.span.0 || time == self.span.1 {
+            // Silence is measured up to the end of the capture, whoever sent its last packet.
+            Kept::Time
+        } else {
+            Kept::Nothing
+        }
+    }
+
+    /// Adds what shows how the capture was made, and all flows that share addresses and ports with one that is kept: a
+    /// segment may belong to an earlier one.
+    fn complete(&mut self, judged: &Judged, datagrams: &Datagrams) {
+        let flows = &judged.timeline.analysis.flows;
+        let of = |index: &u32| flows.get(*index as usize);
+        let silent: HashSet<IpAddr> = self.flows.iter().filter_map(of).filter_map(silent_host).collect();
+        self.flows.extend(speakers(flows, &silent));
+        if judged.limits.selection == Filtered::Everything && !self.flows.iter().filter_map(of).any(is_ordinary) {
+            let ordinary = (0..).zip(flows).filter(|(_, flow)| is_ordinary(flow));
+            self.flows.extend(ordinary.min_by_key(|(_, flow)| packets(flow)).map(|(index, _)| index));
+        }
+        self.keys = self.flows.iter().filter_map(of).map(|flow| flow.key).collect();
+        let keys = &self.keys;
+        let sharing = (0..).zip(flows).filter(|(_, flow)| keys.contains(&flow.key)).map(|(index, _)| index);
+        self.flows.extend(sharing);
+        let kept = datagrams.0.iter().filter(|(_, key)| self.keys.contains(key));
+        self.datagrams = kept.map(|(datagram, _)| *datagram).collect();
+    }
+}
+
+/// The flows whose silences are the longest that survived, of each of these services and on each clock.
+fn survivors(
+    judged: &Judged,
+    servers: &HashSet<Socket>,
+    verdicts: &[Verdict],
+) -> BTreeSet<(u32, Clock)> {
+    let mut best: HashMap<(Socket, Clock), (Span, u32)> = HashMap::new();
+    for (index, (flow, verdict)) in (0..).zip(judged.timeline.analysis.flows.iter().zip(verdicts)) {
+        let server = flow.server();
+        if !servers.contains(&server) {
+            continue;
+        }
+        let clocks =
+            [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())];
+        for (clock, gaps) in clocks {
+            let Some(gap) = gaps.and_then(|gaps| gaps.longest_survived()) else { continue };
+            // What the flow died of did not survive, though it was answered.
+            let died_of_it = verdict.gap.is_some_and(|(of, died)| of == clock && died.length == gap.length);
+            let entry = best.entry((server, clock)).or_insert((Span::ZERO, index));
+            if !died_of_it && gap.length > entry.0 {
+                *entry = (gap.length, index);
+            }
+        }
+    }
+    let found = best.into_iter().filter(|(_, (length, _))| *length > Span::ZERO);
+    found.map(|((_, clock), (_, index))| (index, clock)).collect()
+}
+
+/// The host that said nothing in a flow of which one direction was seen.
+fn silent_host(flow: &Flow) -> Option<IpAddr> {
+    let silent = Direction::BOTH.into_iter().find(|direction| flow.end(*direction).last.is_none())?;
+    Some(address(flow, silent))
+}
+
+/// For each of the `silent` hosts a flow in which it speaks: that its silence elsewhere is real shows there.
+fn speakers(flows: &[Flow], silent: &HashSet<IpAddr>) -> Vec<u32> {
+    let mut left = silent.clone();
+    let mut found = Vec::new();
+    for (index, flow) in (0..).zip(flows) {
+        for direction in Direction::BOTH {
+            if flow.end(direction).last.is_some() && left.remove(&address(flow, direction)) {
+                found.push(index);
+            }
+        }
+        if left.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
+/// Whether the flow shows that no sort of segment was filtered out: a handshake ends with a bare ACK.
+fn is_ordinary(flow: &Flow) -> bool {
+    let has_payload = |direction| flow.end(direction).counters.payload_bytes > 0;
+    flow.orientation == Orientation::Handshake && flow.is_established() && Direction::BOTH.into_iter().all(has_payload)
+}
+
+fn packets(flow: &Flow) -> u64 {
+    Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.packets).sum()
+}
+
+fn address(flow: &Flow, direction: Direction) -> IpAddr {
+    match direction {
+        Direction::FromInitiator => flow.client().ip,
+        Direction::FromResponder => flow.server().ip,
+    }
+}
+
+fn key(segment: &Segment<'_>) -> FlowKey {
+    let (src, dst) = (Socket::new(segment.src, segment.src_port), Socket::new(segment.dst, segment.dst_port));
+    FlowKey::new(src, dst).0
+}

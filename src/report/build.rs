@@ -42,6 +42,13 @@ pub fn build<'a>(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &'a Tabl
     Built { report, timelines, numbers, table, several_files }
 }
 
+impl Built<'_> {
+    /// The timelines, judged.
+    pub(crate) fn timelines(&self) -> &[Judged] {
+        &self.timelines
+    }
+}
+
 impl Flows for Built<'_> {
     fn flow(&self, id: u32) -> Option<model::Flow> {
         let (timeline, index) = self.numbers.place(id)?;
