@@ -32,6 +32,8 @@ use crate::commands::{self, analyze, timeouts};
 pub enum Run {
     /// The report on captures.
     Analyze(analyze::Job),
+    /// One flow as a packet script.
+    Script(commands::script::Job),
     /// One line per segment.
     Trace(commands::trace::Job),
     /// The packets that the findings rest on, as a capture.
@@ -112,6 +114,9 @@ impl Typed {
 
     fn lower_command(self, surroundings: &Surroundings) -> Result<Run, Refusal> {
         match self.command {
+            None if self.report.emit_script.is_some() => {
+                Ok(Run::Script(self.report.script(self.source, &self.general, surroundings)?))
+            }
             None => {
                 let job = self.report.lower(self.source, &self.time, &self.width, &self.general, surroundings)?;
                 Ok(Run::Analyze(job))

@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod output;
 pub mod progress;
 pub mod read;
+pub mod script;
 pub mod spool;
 pub mod timeouts;
 pub mod trace;
@@ -83,6 +84,14 @@ pub enum Error {
     SeveralPoints {
         /// How many.
         points: usize,
+    },
+    /// A flow has more segments than a script is for.
+    #[error("flow {flow} is too long for a script, by {over} segments: `idlegap trace --flow {flow}` shows all of them")]
+    LongScript {
+        /// Which flow.
+        flow: u32,
+        /// How many segments too many it has.
+        over: u64,
     },
     /// A key for pseudonyms is none.
     #[error("--key: {0}")]

@@ -12,3 +12,4 @@ pub mod extract;
 pub mod pseudonyms;
 pub mod rewrite;
 pub mod select;
+pub mod transcript;

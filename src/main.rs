@@ -4,12 +4,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use idlegap::cli::{self, Run};
-use idlegap::commands::{analyze, evidence, timeouts, trace};
+use idlegap::commands::{analyze, evidence, script, timeouts, trace};
 use idlegap::report::escape::escaped;
 
 fn main() -> ExitCode {
     let outcome = match cli::parse() {
         Run::Analyze(job) => analyze::run(&job),
+        Run::Script(job) => script::run(&job),
         Run::Trace(job) => trace::run(&job),
         Run::Evidence(job) => evidence::run(&job),
         Run::Timeouts(job) => timeouts::run(&job),

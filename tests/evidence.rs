@@ -15,6 +15,10 @@ mod leaks;
 mod outside;
 #[path = "invariants/stage.rs"]
 mod stage;
+#[path = "invariants/observe.rs"]
+mod observe;
+#[path = "evidence/transcripts.rs"]
+mod transcripts;
 #[path = "evidence/verdicts.rs"]
 mod verdicts;
 

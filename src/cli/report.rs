@@ -9,7 +9,7 @@ use super::Refusal;
 use super::input::SourceArgs;
 use super::output::{GeneralArgs, TimeArgs, WidthArgs};
 use super::surroundings::Surroundings;
-use crate::commands::analyze;
+use crate::commands::{analyze, script};
 use crate::commands::output::Target;
 use crate::report::Listed;
 use crate::report::json::JsonOptions;
@@ -49,6 +49,9 @@ pub(super) struct ReportArgs {
     /// End with exit code 1 if a flow has one of these verdicts
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts())]
     pub(super) fail_on: Vec<String>,
+    /// Write this flow as a packet script instead of the report: renumbered, without payload, ready to be a test
+    #[arg(long, value_name = "FLOW", conflicts_with = "format")]
+    pub(super) emit_script: Option<u32>,
     /// When to use colour; `auto` heeds NO_COLOR, CLICOLOR_FORCE and TERM=dumb [default: auto]
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(super) color: Option<When>,
@@ -107,6 +110,21 @@ impl ReportArgs {
             stack: self.stack.as_deref().and_then(Stack::from_name),
             fail_on: self.fail_on,
             target,
+            quiet: general.quiet,
+        })
+    }
+
+    /// From what was typed to the script that will be written.
+    pub(super) fn script(
+        self,
+        source: SourceArgs,
+        general: &GeneralArgs,
+        surroundings: &Surroundings,
+    ) -> Result<script::Job, Refusal> {
+        Ok(script::Job {
+            source: source.lower(None, surroundings)?,
+            flow: self.emit_script.unwrap_or_default(),
+            target: general.target(),
             quiet: general.quiet,
         })
     }
