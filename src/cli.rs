@@ -18,7 +18,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::evidence::EvidenceArgs;
-use self::help::{EVIDENCE_EXAMPLES, EVIDENCE_USAGE, ABOUT, EXAMPLES, TIMEOUTS_EXAMPLES, TRACE_EXAMPLES, TRACE_USAGE, USAGE, help};
+use self::help::{
+    ABOUT, EVIDENCE_EXAMPLES, EVIDENCE_USAGE, EXAMPLES, TIMEOUTS_EXAMPLES, TRACE_EXAMPLES, TRACE_USAGE, USAGE, help,
+};
 use self::input::SourceArgs;
 use self::output::{GeneralArgs, TimeArgs, WidthArgs};
 use self::report::ReportArgs;

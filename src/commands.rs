@@ -70,7 +70,9 @@ pub enum Error {
         near: String,
     },
     /// What can be read only once cannot be kept for a second reading.
-    #[error("cannot keep {name} for a second reading in {folder}: {source}. Give a file, or set TMPDIR to where there is room")]
+    #[error(
+        "cannot keep {name} for a second reading in {folder}: {source}. Give a file, or set TMPDIR to where there is room"
+    )]
     Spool {
         /// What was to be kept.
         name: String,
@@ -86,7 +88,9 @@ pub enum Error {
         points: usize,
     },
     /// A flow has more segments than a script is for.
-    #[error("flow {flow} is too long for a script, by {over} segments: `idlegap trace --flow {flow}` shows all of them")]
+    #[error(
+        "flow {flow} is too long for a script, by {over} segments: `idlegap trace --flow {flow}` shows all of them"
+    )]
     LongScript {
         /// Which flow.
         flow: u32,

@@ -9,18 +9,28 @@ mod acts;
 mod captures;
 #[path = "invariants/conversation.rs"]
 mod conversation;
+#[allow(dead_code, reason = "more is made of frames elsewhere")]
+#[path = "wire/frames.rs"]
+mod frames;
+#[path = "evidence/interfaces.rs"]
+mod interfaces;
 #[path = "evidence/leaks.rs"]
 mod leaks;
-#[path = "evidence/outside.rs"]
-mod outside;
-#[path = "invariants/stage.rs"]
-mod stage;
 #[path = "invariants/observe.rs"]
 mod observe;
+#[path = "evidence/outside.rs"]
+mod outside;
+#[allow(dead_code, reason = "more is said of samples elsewhere")]
+#[path = "wire/samples.rs"]
+mod samples;
+#[path = "invariants/stage.rs"]
+mod stage;
 #[path = "evidence/transcripts.rs"]
 mod transcripts;
 #[path = "evidence/verdicts.rs"]
 mod verdicts;
+#[path = "evidence/wrapped.rs"]
+mod wrapped;
 
 use std::path::Path;
 

@@ -60,10 +60,8 @@ pub fn run(job: &Job) -> Result<Status, Error> {
         console.note(&"no flow has a finding: nothing was written");
         return Ok(status(&console));
     }
-    let options = Options {
-        strip_payload: job.strip_payload,
-        pseudonyms: job.anonymise.then(|| Pseudonyms::new(key.as_ref())),
-    };
+    let options =
+        Options { strip_payload: job.strip_payload, pseudonyms: job.anonymise.then(|| Pseudonyms::new(key.as_ref())) };
     let written = write(&source, output, &plan, options)?;
     console.note(&format_args!(
         "kept {} of {} and {} of {}",

@@ -34,9 +34,7 @@ fn keep(name: String, from: &mut impl io::Read) -> Result<Input, Error> {
 /// Whether the path leads to something that is neither a file nor a folder.
 fn is_pipe(input: &Input) -> bool {
     match input {
-        Input::Path(path) => {
-            std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
-        }
+        Input::Path(path) => std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()),
         _ => false,
     }
 }

@@ -240,4 +240,23 @@ fn renamed(text: &str, pseudonyms: &mut Pseudonyms) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::evidence::pseudonyms::Key;
+
+    #[test]
+    fn addresses_in_words_are_renamed_and_nothing_else() {
+        let key = Key::from_argument(&format!("{}{}", "12".repeat(16), "34".repeat(16))).unwrap();
+        let mut pseudonyms = Pseudonyms::new(Some(&key));
+        let text = "2 flows to 10.0.0.2:5432 died (90 s). Flow 3: 1.2 s, [2001:db8::1]:80;\nat 10:30, TTL 64.";
+        let renamed = renamed(text, &mut pseudonyms);
+        let of = |socket: &str, pseudonyms: &mut Pseudonyms| {
+            let socket: SocketAddr = socket.parse().unwrap();
+            SocketAddr::new(pseudonyms.address(socket.ip()), socket.port()).to_string()
+        };
+        let (v4, v6) = (of("10.0.0.2:5432", &mut pseudonyms), of("[2001:db8::1]:80", &mut pseudonyms));
+        let expected = text.replace("10.0.0.2:5432", &v4).replace("[2001:db8::1]:80", &v6);
+        assert_eq!(renamed, expected);
+        assert!(!renamed.contains("10.0.0.2") && !renamed.contains("2001:db8::1"), "{renamed}");
+    }
+}

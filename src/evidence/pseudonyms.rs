@@ -43,7 +43,8 @@ impl Key {
     /// If the file cannot be read, or if what is there is no key.
     pub fn from_argument(text: &str) -> Result<Self, KeyError> {
         let Some(file) = text.strip_prefix('@') else { return Self::from_hex(text) };
-        let digits = fs::read_to_string(Path::new(file)).map_err(|error| KeyError::Unreadable(file.to_owned(), error))?;
+        let digits =
+            fs::read_to_string(Path::new(file)).map_err(|error| KeyError::Unreadable(file.to_owned(), error))?;
         Self::from_hex(digits.trim())
     }
 
@@ -126,4 +127,100 @@ fn encipher(cipher: &IpcryptPfx, octets: [u8; 16]) -> [u8; 16] {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
     };
     enciphered.octets()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pseudonyms() -> Pseudonyms {
+        let key = "0123456789abcdeffedcba98765432101032547698badcfeefcdab8967452301";
+        Pseudonyms::new(Some(&Key::from_argument(key).unwrap()))
+    }
+
+    /// Test vectors of ipcrypt-pfx in draft-denis-ipcrypt.
+    #[test]
+    fn the_vectors_of_the_specification() {
+        let mut pseudonyms = pseudonyms();
+        for (plain, expected) in [
+            ("0.0.0.0", "151.82.155.134"),
+            ("255.255.255.255", "94.185.169.89"),
+            ("192.0.2.1", "100.115.72.131"),
+            ("2001:db8::1", "c180:5dd4:2587:3524:30ab:fa65:6ab6:f88"),
+        ] {
+            let plain: IpAddr = plain.parse().unwrap();
+            assert_eq!(pseudonyms.address(plain), expected.parse::<IpAddr>().unwrap(), "{plain}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_one_form() {
+        let good = format!("{}{}", "12".repeat(16), "AB".repeat(16));
+        assert!(Key::from_argument(&good).is_ok());
+        for bad in ["", "12", &good[1..], &format!("{good}12"), &good.replace('A', "g"), &"+1".repeat(32)] {
+            assert!(matches!(Key::from_argument(bad), Err(KeyError::Form)), "{bad}");
+        }
+        assert!(matches!(Key::from_argument(&"12".repeat(32)), Err(KeyError::Halves)));
+        assert!(matches!(Key::from_argument("@/nowhere/key"), Err(KeyError::Unreadable(..))));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), format!("{good}\n")).unwrap();
+        assert_eq!(
+            Key::from_argument(&format!("@{}", file.path().display())).unwrap(),
+            Key::from_argument(&good).unwrap()
+        );
+        assert_eq!(format!("{:?}", Key::from_argument(&good)), "Ok(Key(..))");
+    }
+
+    fn common_bits(one: &[u8], other: &[u8]) -> usize {
+        let differing = one.iter().zip(other).position(|(a, b)| a != b);
+        differing.map_or(one.len() * 8, |at| at * 8 + (one[at] ^ other[at]).leading_zeros() as usize)
+    }
+
+    proptest! {
+        #[test]
+        fn pseudonyms_of_ipv4_share_as_many_bits(one in any::<u32>(), shift in 0_u32..33, other in any::<u32>()) {
+            // Half of all pairs would share no bit at all.
+            let other = one ^ other.checked_shr(shift).unwrap_or(0);
+            let mut pseudonyms = pseudonyms();
+            let of = |ip: u32, pseudonyms: &mut Pseudonyms| match pseudonyms.address(IpAddr::V4(ip.into())) {
+                IpAddr::V4(ip) => ip.octets(),
+                IpAddr::V6(ip) => panic!("{ip}"),
+            };
+            let names = [of(one, &mut pseudonyms), of(other, &mut pseudonyms)];
+            prop_assert_eq!(common_bits(&names[0], &names[1]), common_bits(&one.to_be_bytes(), &other.to_be_bytes()));
+        }
+
+        #[test]
+        fn pseudonyms_of_ipv6_share_as_many_bits(one in any::<u128>(), shift in 0_u32..129, other in any::<u128>()) {
+            let other = one ^ other.checked_shr(shift).unwrap_or(0);
+            let mut pseudonyms = pseudonyms();
+            let of = |ip: u128, pseudonyms: &mut Pseudonyms| match pseudonyms.address(IpAddr::V6(ip.into())) {
+                IpAddr::V6(ip) => ip.octets(),
+                IpAddr::V4(ip) => panic!("{ip}"),
+            };
+            let names = [of(one, &mut pseudonyms), of(other, &mut pseudonyms)];
+            prop_assert_eq!(common_bits(&names[0], &names[1]), common_bits(&one.to_be_bytes(), &other.to_be_bytes()));
+        }
+
+        #[test]
+        fn macs_stay_apart_and_groups_groups(one in any::<[u8; 6]>(), flip in 0_usize..48) {
+            let mut other = one;
+            other[flip / 8] ^= 1 << (flip % 8);
+            let mut pseudonyms = pseudonyms();
+            let names = [pseudonyms.mac(one), pseudonyms.mac(other)];
+            prop_assert_ne!(names[0], names[1]);
+            prop_assert_eq!(names.map(|mac| mac[0] & 1), [one[0] & 1, other[0] & 1]);
+        }
+
+        #[test]
+        fn scrambled_octets_stay_apart(one in proptest::collection::vec(any::<u8>(), 1..40), at in any::<prop::sample::Index>()) {
+            let mut other = one.clone();
+            *at.get_mut(&mut other) ^= 0x40;
+            let mut pseudonyms = pseudonyms();
+            let mut names = [one, other];
+            names.iter_mut().for_each(|bytes| pseudonyms.scramble(bytes));
+            prop_assert_ne!(&names[0], &names[1]);
+        }
+    }
 }

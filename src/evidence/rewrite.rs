@@ -21,7 +21,7 @@ const SLL: LinkType = LinkType(113);
 const SLL2: LinkType = LinkType(276);
 /// Link types whose header holds no address, or whose addresses are known here: loopback, Ethernet, PPP and HDLC, raw IP,
 /// frame relay, cooked, MPLS. Of any other the link layer is taken off.
-const KNOWN_LINKS: [u16; 19] = [0, 1, 9, 12, 14, 50, 51, 101, 104, 107, 108, 113, 166, 204, 219, 228, 229, 276, 289];
+const KNOWN_LINKS: [u16; 18] = [0, 1, 9, 12, 14, 50, 51, 101, 104, 107, 108, 113, 166, 204, 219, 228, 229, 276];
 /// IEEE 802.11 behind a cooked header (ARPHRD_IEEE80211 and its relatives).
 const WIRELESS_HARDWARE: Range<u16> = 801..804;
 /// ICMP's own header, in front of the quoted packet.
@@ -52,8 +52,7 @@ pub struct Rewritten {
 impl Rewriter {
     /// The frame of `record` as it is to be written.
     pub fn rewrite(&mut self, record: &Record<'_>) -> Rewritten {
-        let mut frame =
-            Rewritten { link: record.link, data: record.data.to_vec(), original_len: record.original_len };
+        let mut frame = Rewritten { link: record.link, data: record.data.to_vec(), original_len: record.original_len };
         if !self.strip && self.pseudonyms.is_none() {
             return frame;
         }
@@ -265,6 +264,3 @@ fn v4_header_len(data: &[u8], start: usize) -> usize {
 fn address_fields(data: &[u8], start: usize) -> Range<usize> {
     if is_v4(data, start) { start + 12..start + 20 } else { start + 8..start + 40 }
 }
-
-#[cfg(test)]
-mod tests;

@@ -147,19 +147,14 @@ impl Selection {
 }
 
 /// The flows whose silences are the longest that survived, of each of these services and on each clock.
-fn survivors(
-    judged: &Judged,
-    servers: &HashSet<Socket>,
-    verdicts: &[Verdict],
-) -> BTreeSet<(u32, Clock)> {
+fn survivors(judged: &Judged, servers: &HashSet<Socket>, verdicts: &[Verdict]) -> BTreeSet<(u32, Clock)> {
     let mut best: HashMap<(Socket, Clock), (Span, u32)> = HashMap::new();
     for (index, (flow, verdict)) in (0..).zip(judged.timeline.analysis.flows.iter().zip(verdicts)) {
         let server = flow.server();
         if !servers.contains(&server) {
             continue;
         }
-        let clocks =
-            [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())];
+        let clocks = [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())];
         for (clock, gaps) in clocks {
             let Some(gap) = gaps.and_then(|gaps| gaps.longest_survived()) else { continue };
             // What the flow died of did not survive, though it was answered.

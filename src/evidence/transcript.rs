@@ -17,7 +17,9 @@ use crate::capture::{LinkType, Record};
 use crate::flow::{FlowKey, Socket};
 use crate::report::build::Built;
 use crate::report::trace::{Row, Rows};
-use crate::script::{Event, Expectation, Expected, Framing, KINDS, LinkLayer, ORIGINS, Script, Step, Subject, Time, VERDICTS};
+use crate::script::{
+    Event, Expectation, Expected, Framing, KINDS, LinkLayer, ORIGINS, Script, Step, Subject, Time, VERDICTS,
+};
 use crate::time::Timestamp;
 use crate::verdict::attribution::decisive;
 use crate::verdict::service::Services;
@@ -126,14 +128,8 @@ fn expect(script: &mut Script) -> Option<&'static str> {
     let mut rows = Rows::default();
     let frames = script.frames();
     for (frame, shot) in (1..).zip(&frames) {
-        let record = Record {
-            time: shot.time,
-            frame,
-            link,
-            interface: 0,
-            data: &shot.bytes,
-            original_len: shot.original_len,
-        };
+        let record =
+            Record { time: shot.time, frame, link, interface: 0, data: &shot.bytes, original_len: shot.original_len };
         if let Seen::Segment(labelled) = analyzer.push(&record) {
             rows.push(Row::new(&labelled));
         }

@@ -63,10 +63,8 @@ fn of(flow: &Value) -> Judged {
         let stats = &flow["keepalive"][direction];
         ["probes", "answered", "unanswered", "time_s", "interval_s", "count"].map(|field| stats[field].clone())
     };
-    let packet_gaps: Vec<Value> = of_all("gaps", &["clock", "duration_s", "outcome"])
-        .into_iter()
-        .filter(|gap| gap[0] == "packet")
-        .collect();
+    let packet_gaps: Vec<Value> =
+        of_all("gaps", &["clock", "duration_s", "outcome"]).into_iter().filter(|gap| gap[0] == "packet").collect();
     let bare = json!({
         "gap": verdict["gap_s"], "timeout": verdict["timeout_s"], "half_open": flow["half_open"],
         "packets": flow["packets"], "octets": flow["payload_bytes"], "packet_gaps": packet_gaps,

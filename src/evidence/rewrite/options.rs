@@ -11,8 +11,7 @@ const TCP_FIXED_LEN: usize = 20;
 const IPV6_LEN: usize = 40;
 /// Identifiers (RFC 6994) with which experiments open an option that a client's address is told from: Fast Open, TCP-ENO,
 /// SMC-R, Accurate ECN.
-const EXPERIMENTS: [[u8; 2]; 6] =
-    [[0xf9, 0x89], [0x45, 0x4e], [0xe2, 0xd4], [0xac, 0xce], [0xac, 0xc0], [0xac, 0xc1]];
+const EXPERIMENTS: [[u8; 2]; 6] = [[0xf9, 0x89], [0x45, 0x4e], [0xe2, 0xd4], [0xac, 0xce], [0xac, 0xc0], [0xac, 0xc1]];
 
 /// The options of the TCP header in `range`, as far as they were captured.
 pub(super) fn tcp(data: &mut [u8], range: Range<usize>, pseudonyms: &mut Pseudonyms) {

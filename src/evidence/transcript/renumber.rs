@@ -16,8 +16,7 @@ const ISNS: (Seq, Seq) = (Seq(1_000), Seq(5_000));
 /// The first timestamp of either side.
 const FIRST_TIMESTAMP: u32 = 1_000;
 /// Experiments (RFC 6994) that share the option kinds of a real client's address: their first two octets stay.
-const EXPERIMENTS: [[u8; 2]; 6] =
-    [[0xf9, 0x89], [0x45, 0x4e], [0xe2, 0xd4], [0xac, 0xce], [0xac, 0xc0], [0xac, 0xc1]];
+const EXPERIMENTS: [[u8; 2]; 6] = [[0xf9, 0x89], [0x45, 0x4e], [0xe2, 0xd4], [0xac, 0xce], [0xac, 0xc0], [0xac, 0xc1]];
 
 /// What the numbers of a flow are counted from. The client's stand first.
 pub(super) struct Renumbering {
@@ -100,11 +99,8 @@ impl Renumbering {
         if let Some((kind, from)) = kept.error {
             return Framing { icmp: self.quote(kind, from), ..PLAIN };
         }
-        let (usual_hops, (mac, peer_mac)) = if from_client {
-            (spec.hop_limits.0, spec.macs)
-        } else {
-            (spec.hop_limits.1, (spec.macs.1, spec.macs.0))
-        };
+        let (usual_hops, (mac, peer_mac)) =
+            if from_client { (spec.hop_limits.0, spec.macs) } else { (spec.hop_limits.1, (spec.macs.1, spec.macs.0)) };
         let own_mac = kept.src_mac.and_then(|mac| self.macs.get(&mac)).copied();
         Framing {
             hop_limit: kept.hop_limit.filter(|hops| *hops != usual_hops),
