@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// What can be read only once cannot be kept for a second reading.
     #[error(
-        "cannot keep {name} for a second reading in {folder}: {source}. Give a file, or set TMPDIR to where there is room"
+        "cannot keep {name} in {folder} to read it again: {source}. TMPDIR says where there is room"
     )]
     Spool {
         /// What was to be kept.

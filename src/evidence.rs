@@ -8,6 +8,7 @@
 //! every flow that a group's finding rests on, the same beginning and end of time, the same losses.
 
 pub mod annotate;
+pub mod check;
 pub mod extract;
 pub mod pseudonyms;
 pub mod rewrite;

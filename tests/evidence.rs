@@ -1,7 +1,7 @@
 //! The promise of `idlegap evidence`: the verdicts computed from the extract are those of the whole, and nothing that was
 //! to go is left in it.
 
-#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "invariants/acts.rs"]
 mod acts;

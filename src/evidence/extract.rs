@@ -16,6 +16,7 @@ use crate::report::judged::Judged;
 use crate::report::model::Report;
 use crate::report::units::{count, plural};
 use crate::time::Timestamp;
+use crate::verdict::VerdictId;
 use crate::verdict::quality::lost;
 
 /// Findings told in the section's comment at most.
@@ -58,6 +59,13 @@ impl<'a> Plan<'a> {
     pub fn new(built: &'a Built<'_>, asked: Option<&[u32]>, datagrams: &Datagrams) -> Option<Self> {
         let [judged] = built.timelines() else { return None };
         Some(Self { judged, report: &built.report, selection: Selection::new(judged, asked, datagrams) })
+    }
+
+    /// The flows that are kept, in their order, with the verdicts on them.
+    pub(super) fn verdicts(&self) -> impl Iterator<Item = (u32, VerdictId)> {
+        let flows = &self.judged.timeline.analysis.flows;
+        let verdict = |index: &u32| Some((*index, self.judged.verdict(flows.get(*index as usize)?).id));
+        self.selection.flows.iter().filter_map(verdict)
     }
 }
 

@@ -128,6 +128,9 @@ fn anonymise(frame: &mut Rewritten, places: &[Place], original: &[u8], pseudonym
     take_link_off(frame, places);
 }
 
+/// No addresses are covered.
+const NONE: Range<usize> = 0..0;
+
 /// Brings all checksums up to date, the inner ones first, as the outer ones cover them.
 fn checksums(frame: &mut Rewritten, places: &[Place], original: &[u8]) {
     for (index, place) in places.iter().enumerate().rev() {
@@ -138,15 +141,16 @@ fn checksums(frame: &mut Rewritten, places: &[Place], original: &[u8]) {
         let mut change = Change { before: original, after: &mut frame.data };
         match place.station {
             Station::Ip if is_v4(original, place.start) => {
-                change.apply(place.start + 10, &[place.start..place.start + v4_header_len(original, place.start)]);
+                let header = place.start..place.start + v4_header_len(original, place.start);
+                change.apply(place.start + 10, header, NONE);
             }
-            Station::Tcp if is_whole => change.apply(place.start + 16, &[whole, addresses]),
+            Station::Tcp if is_whole => change.apply(place.start + 16, whole, addresses),
             // Zero stands for no checksum (RFC 768), which a difference must not produce.
-            Station::Udp if is_whole => change.apply_unless_zero(place.start + 6, &[whole, addresses]),
-            Station::Icmp { v6: false } if is_whole => change.apply(place.start + 2, &[whole]),
-            Station::Icmp { v6: true } if is_whole => change.apply(place.start + 2, &[whole, addresses]),
+            Station::Udp if is_whole => change.apply_unless_zero(place.start + 6, whole, addresses),
+            Station::Icmp { v6: false } if is_whole => change.apply(place.start + 2, whole, NONE),
+            Station::Icmp { v6: true } if is_whole => change.apply(place.start + 2, whole, addresses),
             Station::Gre if is_whole && original.get(place.start).is_some_and(|flags| flags & 0x80 != 0) => {
-                change.apply(place.start + 4, &[whole]);
+                change.apply(place.start + 4, whole, NONE);
             }
             _ => {}
         }

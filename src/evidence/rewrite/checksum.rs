@@ -10,17 +10,17 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Updates the checksum at `at`, which covers `ranges`, each of an even number of octets or the last.
-    pub(super) fn apply(&mut self, at: usize, ranges: &[Range<usize>]) {
+    /// Updates the checksum at `at`, which covers the octets of `whole` and, if the layer has it so, `addresses`.
+    pub(super) fn apply(&mut self, at: usize, whole: Range<usize>, addresses: Range<usize>) {
         if let Some(checksum) = self.field(at) {
-            self.set(at, updated(checksum, &self.changes(at, ranges)));
+            self.set(at, updated(checksum, &self.changes(at, [whole, addresses])));
         }
     }
 
     /// As [`apply`](Self::apply), where zero stands for no checksum.
-    pub(super) fn apply_unless_zero(&mut self, at: usize, ranges: &[Range<usize>]) {
+    pub(super) fn apply_unless_zero(&mut self, at: usize, whole: Range<usize>, addresses: Range<usize>) {
         let Some(checksum) = self.field(at).filter(|checksum| *checksum != 0) else { return };
-        let result = updated(checksum, &self.changes(at, ranges));
+        let result = updated(checksum, &self.changes(at, [whole, addresses]));
         self.set(at, if result == 0 { u16::MAX } else { result });
     }
 
@@ -35,7 +35,7 @@ impl Change<'_> {
     }
 
     /// The words that changed, before and after; the checksum itself is none.
-    fn changes(&self, at: usize, ranges: &[Range<usize>]) -> Vec<(u16, u16)> {
+    fn changes(&self, at: usize, ranges: [Range<usize>; 2]) -> Vec<(u16, u16)> {
         let words = |bytes: &[u8], range: &Range<usize>| -> Vec<u16> {
             let bytes = bytes.get(range.clone()).unwrap_or_default();
             let word = |pair: &[u8]| {
@@ -45,7 +45,7 @@ impl Change<'_> {
         };
         let mut changes = Vec::new();
         for range in ranges {
-            let (before, after) = (words(self.before, range), words(self.after, range));
+            let (before, after) = (words(self.before, &range), words(self.after, &range));
             let pairs = before.into_iter().zip(after).zip((range.start..).step_by(2));
             changes.extend(pairs.filter(|((old, new), start)| old != new && *start != at).map(|(pair, _)| pair));
         }
@@ -97,7 +97,7 @@ mod tests {
             before[10..12].copy_from_slice(&good.wrapping_add(error).to_be_bytes());
             let mut changed = before.clone();
             changed[12..20].copy_from_slice(&after);
-            Change { before: &before, after: &mut changed }.apply(10, &[0..before.len()]);
+            Change { before: &before, after: &mut changed }.apply(10, 0..before.len(), 0..0);
             // All ones and all zeros are the same number in this arithmetic.
             let wrongness = |bytes: &[u8]| checksum(bytes) % 0xffff;
             prop_assert_eq!(wrongness(&changed), wrongness(&before));
