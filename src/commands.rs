@@ -70,9 +70,7 @@ pub enum Error {
         near: String,
     },
     /// What can be read only once cannot be kept for a second reading.
-    #[error(
-        "cannot keep {name} in {folder} to read it again: {source}. TMPDIR says where there is room"
-    )]
+    #[error("cannot keep {name} in {folder} to read it again: {source}. TMPDIR says where there is room")]
     Spool {
         /// What was to be kept.
         name: String,

@@ -34,6 +34,15 @@ mod wrapped;
 
 use std::path::Path;
 
+use idlegap::capture::Input;
+use idlegap::commands::console::Console;
+use idlegap::commands::read::{Source, Unwatched, read};
+use idlegap::evidence::check::differences as differences_of;
+use idlegap::evidence::extract::Plan;
+use idlegap::evidence::select::Datagrams;
+use idlegap::report::build::{Asked, build};
+use idlegap::timeouts::Table;
+use idlegap::verdict::VerdictId;
 use proptest::prelude::*;
 
 use captures::{Cut, all, cut, recordings};
@@ -108,7 +117,7 @@ fn nothing_that_was_to_go_is_left() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+    #![proptest_config(config(60))]
 
     /// Conversations at random, several of them in one capture.
     #[test]
@@ -132,6 +141,33 @@ proptest! {
             }
         }
     }
+}
+
+/// So many cases, unless the environment says otherwise. A case that fails is printed whole.
+fn config(cases: u32) -> ProptestConfig {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if asked { default } else { ProptestConfig { cases, ..default } }
+}
+
+/// The check that the program makes by itself can fail.
+#[test]
+fn an_extract_of_another_capture_is_noticed() {
+    let table = Table::built_in().unwrap();
+    let built = |name: &str| {
+        let input = Input::Path(recordings().into_iter().find(|(of, _)| of == name).unwrap().1);
+        let source = Source { inputs: vec![input], filter: None, count: None };
+        let reading = read(&source, &mut Console::mute(), &mut Unwatched).unwrap();
+        build(reading.timelines, reading.numbers, &table, Asked::default())
+    };
+    let (whole, other) = (built("lvs-fullnat-90s-client"), built("sequence-wrap"));
+    let plan = Plan::new(&whole, None, &Datagrams::default()).unwrap();
+    let found: Vec<_> = differences_of(&plan, &other, true)
+        .into_iter()
+        .map(|difference| (difference.flow, difference.whole, difference.extract))
+        .collect();
+    let (dead, alive) = (VerdictId::IdleReset, VerdictId::Graceful);
+    assert_eq!(found, [(1, dead, Some(alive)), (2, alive, None), (3, dead, None)]);
 }
 
 /// What the extract must not be made of fails before anything is written.

@@ -9,7 +9,6 @@ use crate::flow::gaps::Clock;
 use crate::flow::{Direction, Flow, FlowKey, Orientation, Socket};
 use crate::report::judged::Judged;
 use crate::time::{Span, Timestamp};
-use crate::verdict::Verdict;
 use crate::verdict::quality::Selection as Filtered;
 use crate::wire::Segment;
 
@@ -69,19 +68,15 @@ impl Selection {
     #[must_use]
     pub(crate) fn new(judged: &Judged, asked: Option<&[u32]>, datagrams: &Datagrams) -> Self {
         let flows = &judged.timeline.analysis.flows;
-        let verdicts: Vec<Verdict> = flows.iter().map(|flow| judged.verdict(flow)).collect();
-        let matters = |index: &u32| verdicts.get(*index as usize).is_some_and(|verdict| verdict.id.matters());
-        let all = || 0..u32::try_from(flows.len()).unwrap_or(u32::MAX);
-        let findings: BTreeSet<u32> = match asked {
-            Some(asked) => asked.iter().copied().collect(),
-            None => all().filter(matters).collect(),
-        };
+        let numbered = || (0..).zip(flows);
+        let matter = numbered().filter(|(_, flow)| judged.verdict(flow).id.matters()).map(|(index, _)| index);
+        let matter: BTreeSet<u32> = matter.collect();
+        let findings = asked.map_or_else(|| matter.clone(), |asked| asked.iter().copied().collect());
         let of = |index: &u32| flows.get(*index as usize);
         let servers: HashSet<Socket> = findings.iter().filter_map(of).map(Flow::server).collect();
-        let is_of_service = |index: &u32| of(index).is_some_and(|flow| servers.contains(&flow.server()));
         let mut kept = findings.clone();
-        kept.extend(all().filter(is_of_service).filter(matters));
-        let survivors = survivors(judged, &servers, &verdicts);
+        kept.extend(matter.iter().filter(|index| of(index).is_some_and(|flow| servers.contains(&flow.server()))));
+        let survivors = survivors(judged, &servers);
         kept.extend(survivors.iter().map(|(index, _)| *index));
         let mut selection = Self {
             findings,
@@ -147,13 +142,14 @@ impl Selection {
 }
 
 /// The flows whose silences are the longest that survived, of each of these services and on each clock.
-fn survivors(judged: &Judged, servers: &HashSet<Socket>, verdicts: &[Verdict]) -> BTreeSet<(u32, Clock)> {
+fn survivors(judged: &Judged, servers: &HashSet<Socket>) -> BTreeSet<(u32, Clock)> {
     let mut best: HashMap<(Socket, Clock), (Span, u32)> = HashMap::new();
-    for (index, (flow, verdict)) in (0..).zip(judged.timeline.analysis.flows.iter().zip(verdicts)) {
+    for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
         let server = flow.server();
         if !servers.contains(&server) {
             continue;
         }
+        let verdict = judged.verdict(flow);
         let clocks = [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())];
         for (clock, gaps) in clocks {
             let Some(gap) = gaps.and_then(|gaps| gaps.longest_survived()) else { continue };

@@ -83,9 +83,14 @@ pub(crate) fn write_all(path: &Path, scripts: &[&Script]) {
 
 /// Cuts `extract` out of `capture`; `false` if there was nothing to cut.
 pub(crate) fn cut(capture: &Path, extract: &Path, how: Cut, flows: &[u32]) -> bool {
+    cut_set(&[capture.to_owned()], extract, how, flows)
+}
+
+/// As [`cut`], from several captures that continue each other.
+pub(crate) fn cut_set(captures: &[PathBuf], extract: &Path, how: Cut, flows: &[u32]) -> bool {
     drop(fs::remove_file(extract));
     let job = Job {
-        source: Source { inputs: vec![Input::Path(capture.to_owned())], filter: None, count: None },
+        source: Source { inputs: captures.iter().cloned().map(Input::Path).collect(), filter: None, count: None },
         flows: flows.to_vec(),
         strip_payload: how == Cut::Stripped,
         anonymise: how == Cut::Anonymised,

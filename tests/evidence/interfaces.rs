@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use idlegap::capture::{
-    CaptureInfo, Counters, Input, InterfaceOptions, LinkType, PcapngWriter, Reader, SectionOptions,
+    CaptureInfo, Counters, Input, InterfaceOptions, LinkType, PcapWriter, PcapngWriter, Reader, SectionOptions,
 };
 use idlegap::script::Script;
 use idlegap::time::{Span, Timestamp};
 
-use crate::captures::{Cut, cut};
-use crate::verdicts::judged;
+use crate::captures::{Cut, cut, cut_set, recordings};
+use crate::verdicts::{differences, judged};
 
 /// A flow that dies of silence, with the time in odd nanoseconds.
 const DEATH: &str = "flow 10.0.0.1:40000 > 10.0.0.2:5432 isn 1000 5000 ttl 64 60
@@ -118,4 +118,49 @@ fn a_pipe_gives_the_same_extract() {
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{complaint}");
     assert!(complaint.contains("cannot keep standard input in /nowhere to read it again"), "{complaint}");
+}
+
+/// Packets without a time limit what may be said, in the extract as in the whole.
+#[test]
+fn untimed_packets_limit_the_extract_as_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, extract) = paths(folder.path());
+    let script = Script::parse(DEATH).unwrap();
+    let mut writer = PcapngWriter::new(File::create(&whole).unwrap(), &SectionOptions::default()).unwrap();
+    let interface = InterfaceOptions { link: LinkType(1), snaplen: 0, name: None, filter: None, comments: &[] };
+    writer.interface(&interface).unwrap();
+    for frame in script.frames() {
+        writer.packet(0, frame.time, &frame.bytes, frame.original_len, &[]).unwrap();
+    }
+    writer.untimed().unwrap();
+    writer.finish().unwrap();
+    assert!(cut(&whole, &extract, Cut::Stripped, &[]));
+    let [before, after] = [&whole, &extract].map(|path| judged(path, folder.path()));
+    assert_eq!(read(&extract).1.untimed, 1);
+    assert!(format!("{before:?}").contains("(untimed)"), "{before:?}");
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+}
+
+/// A rotated set is one capture, and so is its extract.
+#[test]
+fn a_rotated_set_gives_the_extract_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let extract = folder.path().join("extract.pcapng");
+    for name in ["f5-300s-client", "lvs-incident-200-flows", "silent-drop-client"] {
+        let whole = recordings().into_iter().find(|(of, _)| of == name).unwrap().1;
+        let parts = ["part0.pcap", "part1.pcap"].map(|part| folder.path().join(part));
+        let half = read(&whole).0.len() / 2;
+        let mut reader = Reader::open(&Input::Path(whole.clone())).unwrap();
+        let mut writers =
+            parts.each_ref().map(|part| PcapWriter::new(File::create(part).unwrap(), LinkType(1), 262_144).unwrap());
+        while let Some(record) = reader.next_record().unwrap() {
+            let part = usize::from(record.frame > half as u64);
+            writers[part].packet(record.time, record.data, record.original_len).unwrap();
+        }
+        writers.into_iter().for_each(|writer| drop(writer.finish().unwrap()));
+        assert!(cut_set(&parts, &extract, Cut::Anonymised, &[]));
+        let differences =
+            differences(&judged(&whole, folder.path()), &judged(&extract, folder.path()), Cut::Anonymised, &[]);
+        assert!(differences.is_empty(), "{name}: {differences:#?}");
+    }
 }
