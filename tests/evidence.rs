@@ -41,6 +41,7 @@ use idlegap::evidence::check::differences as differences_of;
 use idlegap::evidence::extract::Plan;
 use idlegap::evidence::select::Datagrams;
 use idlegap::report::build::{Asked, build};
+use idlegap::script::{Event, Step};
 use idlegap::timeouts::Table;
 use idlegap::verdict::VerdictId;
 use proptest::prelude::*;
@@ -128,7 +129,10 @@ proptest! {
         let capture = folder.path().join("talks.pcap");
         captures::write_all(&capture, &talks.iter().map(|talk| &talk.0).collect::<Vec<_>>());
         let whole = judged(&capture, folder.path());
-        for how in Cut::ALL {
+        // Lone octets that may be garbage or sent again: what was sent before tells, and is gone with the payload.
+        let is_lone = |step: &Step| matches!(&step.event, Event::Segment(it) if it.payload_len == 1);
+        let telling = talks.iter().any(|talk| talk.0.steps.iter().any(is_lone));
+        for how in Cut::ALL.into_iter().filter(|how| *how == Cut::Whole || !telling) {
             let extract = folder.path().join("extract.pcapng");
             if cut(&capture, &extract, how, &[]) {
                 let differences = differences(&whole, &judged(&extract, folder.path()), how, &[]);

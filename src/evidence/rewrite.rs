@@ -78,7 +78,8 @@ fn all_places(record: &Record<'_>) -> Vec<Place> {
     places
 }
 
-/// Where the last header ends.
+/// Where the last header ends, or the lone zero octet behind it: the garbage of a keepalive probe (RFC 1122 4.2.3.6), which
+/// nobody wrote and which tells the probe from a byte sent again.
 fn headers_end(places: &[Place], data: &[u8]) -> usize {
     let Some(last) = places.last() else { return 0 };
     let len = match last.station {
@@ -86,7 +87,9 @@ fn headers_end(places: &[Place], data: &[u8]) -> usize {
         Station::Icmp { .. } => ICMP_LEN,
         _ => 0,
     };
-    (last.start + len).min(last.end)
+    let end = (last.start + len).min(last.end);
+    let is_garbage = last.station == Station::Tcp && last.is_whole && data.get(end..last.end) == Some(&[0]);
+    if is_garbage { last.end } else { end }
 }
 
 /// The length of a TCP header as it says itself; all that is there of one that is cut before it could.

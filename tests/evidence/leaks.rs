@@ -68,7 +68,8 @@ fn contents(path: &Path) -> Contents {
     while let Some(record) = reader.next_record().unwrap() {
         match decode(record.link, record.data, record.original_len) {
             Decoded::Segment(segment) => {
-                contents.octets += segment.payload.len();
+                // A lone zero is the garbage of a keepalive probe.
+                contents.octets += if segment.payload == [0] { 0 } else { segment.payload.len() };
                 let plain = |run: &&[u8]| run.iter().any(|octet| *octet != run[0]);
                 let runs = segment.payload.windows(RUN).filter(plain);
                 contents.payload.extend(runs.map(|run| <[u8; RUN]>::try_from(run).unwrap()));
