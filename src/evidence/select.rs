@@ -9,6 +9,8 @@ use crate::flow::gaps::Clock;
 use crate::flow::{Direction, Flow, FlowKey, Orientation, Socket};
 use crate::report::judged::Judged;
 use crate::time::{Span, Timestamp};
+use crate::verdict::outcome::judge;
+use crate::verdict::path::Path;
 use crate::verdict::quality::Selection as Filtered;
 use crate::wire::Segment;
 
@@ -75,7 +77,12 @@ impl Selection {
         let of = |index: &u32| flows.get(*index as usize);
         let servers: HashSet<Socket> = findings.iter().filter_map(of).map(Flow::server).collect();
         let mut kept = findings.clone();
-        kept.extend(matter.iter().filter(|index| of(index).is_some_and(|flow| servers.contains(&flow.server()))));
+        let of_service = || numbered().filter(|(_, flow)| servers.contains(&flow.server()));
+        // What its service explains otherwise speaks for all of them together.
+        let analysis = &judged.timeline.analysis;
+        let tells = |flow: &Flow, index: u32| matter.contains(&index) || judge(flow, analysis).id.matters();
+        kept.extend(of_service().filter(|(index, flow)| tells(flow, *index)).map(|(index, _)| index));
+        kept.extend(oldest(judged, of_service()));
         let survivors = survivors(judged, &servers);
         kept.extend(survivors.iter().map(|(index, _)| *index));
         let mut selection = Self {
@@ -141,28 +148,49 @@ impl Selection {
     }
 }
 
-/// The flows whose silences are the longest that survived, of each of these services and on each clock.
+/// The flows whose silences are the longest that survived, of each of these services and on each clock; where no single
+/// timer explains a service, of each path to it as well.
 fn survivors(judged: &Judged, servers: &HashSet<Socket>) -> BTreeSet<(u32, Clock)> {
-    let mut best: HashMap<(Socket, Clock), (Span, u32)> = HashMap::new();
+    let mut best: HashMap<(Socket, Clock, Option<Path>), (Span, u32)> = HashMap::new();
     for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
         let server = flow.server();
         if !servers.contains(&server) {
             continue;
         }
         let verdict = judged.verdict(flow);
-        let clocks = [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())];
-        for (clock, gaps) in clocks {
+        let contradicts = judged.services.of(server).is_some_and(|service| service.packet.contradiction().is_some());
+        let paths = Path::of(flow).into_iter().flatten().filter(|_| contradicts).map(Some);
+        let paths: Vec<Option<Path>> = paths.chain([None]).collect();
+        for (clock, gaps) in [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())] {
             let Some(gap) = gaps.and_then(|gaps| gaps.longest_survived()) else { continue };
             // What the flow died of did not survive, though it was answered.
-            let died_of_it = verdict.gap.is_some_and(|(of, died)| of == clock && died.length == gap.length);
-            let entry = best.entry((server, clock)).or_insert((Span::ZERO, index));
-            if !died_of_it && gap.length > entry.0 {
-                *entry = (gap.length, index);
+            if verdict.gap.is_some_and(|(of, died)| of == clock && died.length == gap.length) {
+                continue;
+            }
+            for path in &paths {
+                let entry = best.entry((server, clock, *path)).or_insert((Span::ZERO, index));
+                if gap.length > entry.0 {
+                    *entry = (gap.length, index);
+                }
             }
         }
     }
     let found = best.into_iter().filter(|(_, (length, _))| *length > Span::ZERO);
-    found.map(|((_, clock), (_, index))| (index, clock)).collect()
+    found.map(|((_, clock, _), (_, index))| (index, clock)).collect()
+}
+
+/// Of each service of which flows died at one age, or may have, the flow that grew oldest: it may refute a limit.
+fn oldest<'a>(judged: &Judged, flows: impl Iterator<Item = (u32, &'a Flow)>) -> Vec<u32> {
+    let mut best: HashMap<Socket, (Span, u32)> = HashMap::new();
+    let died = |flow: &Flow| judged.services.of(flow.server()).is_some_and(|service| service.ages.died() > 0);
+    for (index, flow) in flows.filter(|(_, flow)| flow.is_established() && died(flow)) {
+        let age = flow.last.time.since(flow.first.time);
+        let entry = best.entry(flow.server()).or_insert((age, index));
+        if age > entry.0 {
+            *entry = (age, index);
+        }
+    }
+    best.into_values().map(|(_, index)| index).collect()
 }
 
 /// The host that said nothing in a flow of which one direction was seen.
