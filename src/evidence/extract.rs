@@ -1,7 +1,7 @@
 //! The extract as it is written, packet by packet, while the capture is read a second time.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::annotate::Annotations;
 use super::pseudonyms::Pseudonyms;
@@ -232,12 +232,11 @@ fn about(plan: &Plan<'_>, rewriter: &mut Rewriter) -> String {
 /// The text with pseudonyms in the place of the addresses and ports in it.
 fn renamed(text: &str, pseudonyms: &mut Pseudonyms) -> String {
     let mut rename = |word: &str| {
-        let bare = word.trim_end_matches(['.', ',', ';', ':', ')']);
-        let name = bare.parse::<SocketAddr>().map(|mut socket| {
-            socket.set_ip(pseudonyms.address(socket.ip()));
-            socket.to_string()
-        });
-        name.map_or_else(|_| word.to_owned(), |name| name + word.get(bare.len()..).unwrap_or_default())
+        let bare = word.trim_start_matches('(').trim_end_matches(['.', ',', ';', ':', ')']);
+        let start = word.len() - word.trim_start_matches('(').len();
+        let (before, after) =
+            (word.get(..start).unwrap_or_default(), word.get(start + bare.len()..).unwrap_or_default());
+        name(bare, pseudonyms).map_or_else(|| word.to_owned(), |name| format!("{before}{name}{after}"))
     };
     text.split_inclusive([' ', '\n'])
         .map(|word| match word.strip_suffix([' ', '\n']) {
@@ -245,6 +244,24 @@ fn renamed(text: &str, pseudonyms: &mut Pseudonyms) -> String {
             None => rename(word),
         })
         .collect()
+}
+
+/// The pseudonym of an address, alone, with a port or as that of a network; `None` for any other word.
+fn name(word: &str, pseudonyms: &mut Pseudonyms) -> Option<String> {
+    if let Ok(socket) = word.parse::<SocketAddr>() {
+        return Some(SocketAddr::new(pseudonyms.address(socket.ip()), socket.port()).to_string());
+    }
+    if let Ok(ip) = word.parse::<IpAddr>() {
+        return Some(pseudonyms.address(ip).to_string());
+    }
+    let (ip, len) = word.split_once('/')?;
+    let (ip, len): (IpAddr, u32) = (ip.parse().ok()?, len.parse().ok()?);
+    // Addresses of one network have pseudonyms in one network, of the same size.
+    let network: IpAddr = match pseudonyms.address(ip) {
+        IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() & !u32::MAX.checked_shr(len).unwrap_or(0)).into(),
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::MAX.checked_shr(len).unwrap_or(0)).into(),
+    };
+    Some(format!("{network}/{len}"))
 }
 
 #[cfg(test)]
@@ -266,5 +283,11 @@ mod tests {
         let expected = text.replace("10.0.0.2:5432", &v4).replace("[2001:db8::1]:80", &v6);
         assert_eq!(renamed, expected);
         assert!(!renamed.contains("10.0.0.2") && !renamed.contains("2001:db8::1"), "{renamed}");
+        let ip: IpAddr = "10.1.2.3".parse().unwrap();
+        let inside = pseudonyms.address(ip).to_string();
+        let network = super::renamed("from (10.1.2.0/24)", &mut pseudonyms);
+        let shared = inside.rsplit_once('.').unwrap().0;
+        assert_eq!(network, format!("from ({shared}.0/24)"));
+        assert_eq!(super::renamed("by 10.1.2.3.", &mut pseudonyms), format!("by {inside}."));
     }
 }
