@@ -3,6 +3,7 @@
 //! The low arguments (structures as clap fills them, by what they are about) are turned into a [`Run`], together with what
 //! the surroundings say: terminals, environment, locale.
 
+mod evidence;
 mod help;
 mod input;
 mod output;
@@ -17,8 +18,10 @@ use std::process;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::evidence::EvidenceArgs;
 use self::help::{
-    ABOUT, COMPLETIONS_EXAMPLES, EXAMPLES, MAN_EXAMPLES, TIMEOUTS_EXAMPLES, TRACE_EXAMPLES, TRACE_USAGE, USAGE, help,
+    ABOUT, COMPLETIONS_EXAMPLES, EVIDENCE_EXAMPLES, EVIDENCE_USAGE, EXAMPLES, MAN_EXAMPLES, TIMEOUTS_EXAMPLES,
+    TRACE_EXAMPLES, TRACE_USAGE, USAGE, help,
 };
 use self::input::SourceArgs;
 use self::output::{GeneralArgs, TimeArgs, WidthArgs};
@@ -35,8 +38,12 @@ use crate::report::schema::Schema;
 pub enum Run {
     /// The report on captures.
     Analyze(analyze::Job),
+    /// One flow as a packet script.
+    Script(commands::script::Job),
     /// One line per segment.
     Trace(commands::trace::Job),
+    /// The packets that the findings rest on, as a capture.
+    Evidence(commands::evidence::Job),
     /// The table of known timeouts.
     Timeouts(timeouts::Job),
     /// A text that is known already.
@@ -89,6 +96,9 @@ enum Command {
     /// Print one line per segment with its classification
     #[command(after_help = TRACE_EXAMPLES, override_usage = TRACE_USAGE)]
     Trace(TraceArgs),
+    /// Write the flows with findings as an annotated capture, anonymised if wished
+    #[command(after_help = EVIDENCE_EXAMPLES, override_usage = EVIDENCE_USAGE)]
+    Evidence(EvidenceArgs),
     /// List, search and explain the table of known timeouts
     #[command(after_help = TIMEOUTS_EXAMPLES)]
     Timeouts {
@@ -131,11 +141,15 @@ impl Typed {
 
     fn lower_command(self, surroundings: &Surroundings) -> Result<Run, Refusal> {
         match self.command {
+            None if self.report.emit_script.is_some() => {
+                Ok(Run::Script(self.report.script(self.source, &self.general, surroundings)?))
+            }
             None => {
                 let job = self.report.lower(self.source, &self.time, &self.width, &self.general, surroundings)?;
                 Ok(Run::Analyze(job))
             }
             Some(Command::Trace(args)) => Ok(Run::Trace(args.lower(&self.general, surroundings)?)),
+            Some(Command::Evidence(args)) => Ok(Run::Evidence(args.lower(&self.general, surroundings)?)),
             Some(Command::Timeouts { args, width }) => {
                 let target = self.general.target();
                 Ok(Run::Timeouts(timeouts::Job { args, width: surroundings.width(width.width, &target), target }))

@@ -3,10 +3,12 @@
 pub mod analyze;
 pub mod console;
 pub mod courses;
+pub mod evidence;
 pub mod output;
 pub mod print;
 pub mod progress;
 pub mod read;
+pub mod script;
 pub mod spool;
 pub mod timeouts;
 pub mod trace;
@@ -15,6 +17,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::capture;
+use crate::evidence::pseudonyms::KeyError;
 use crate::report::template::TemplateError;
 
 /// How a run ended.
@@ -97,9 +100,7 @@ pub enum Error {
         near: String,
     },
     /// What can be read only once cannot be kept for a second reading.
-    #[error(
-        "cannot keep {name} for a second reading in {folder}: {source}. Give a file, or set TMPDIR to where there is room"
-    )]
+    #[error("cannot keep {name} in {folder} to read it again: {source}. TMPDIR says where there is room")]
     Spool {
         /// What was to be kept.
         name: String,
@@ -108,6 +109,25 @@ pub enum Error {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// The captures are of several capture points.
+    #[error("these captures overlap: they are {points} capture points, and evidence is cut from one at a time")]
+    SeveralPoints {
+        /// How many.
+        points: usize,
+    },
+    /// A flow has more segments than a script is for.
+    #[error(
+        "flow {flow} is too long for a script, by {over} segments: `idlegap trace --flow {flow}` shows all of them"
+    )]
+    LongScript {
+        /// Which flow.
+        flow: u32,
+        /// How many segments too many it has.
+        over: u64,
+    },
+    /// A key for pseudonyms is none.
+    #[error("--key: {0}")]
+    Key(#[from] KeyError),
     /// A flow that is not there was asked for.
     #[error("there is no flow {flow}: {known}")]
     NoFlow {

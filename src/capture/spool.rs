@@ -1,7 +1,7 @@
 //! What can be read only once, kept in a temporary file so that it can be read again.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes kept in a file without a name, which the system removes with the last owner of this.
@@ -18,10 +18,19 @@ impl Spool {
     /// # Errors
     /// If the source fails, or if there is no room for what it gives.
     pub fn keep(name: String, source: &mut impl Read) -> io::Result<Self> {
-        let mut file = tempfile::tempfile()?;
-        let len = io::copy(source, &mut file)?;
-        file.flush()?;
-        Ok(Self { name, file: Arc::new(Mutex::new(file)), len })
+        Self::write(name, |file| io::copy(source, file).map(drop)).map(|((), spool)| spool)
+    }
+
+    /// Keeps what `write` writes, and hands on what it returns.
+    ///
+    /// # Errors
+    /// As `write`, or if there is no room.
+    pub fn write<T>(name: String, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<(T, Self)> {
+        let mut writer = BufWriter::new(tempfile::tempfile()?);
+        let result = write(&mut writer)?;
+        let mut file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let len = file.seek(SeekFrom::End(0))?;
+        Ok((result, Self { name, file: Arc::new(Mutex::new(file)), len }))
     }
 
     /// What errors and reports call it.

@@ -29,7 +29,7 @@ pub(super) struct WidthArgs {
 #[command(next_help_heading = "Output")]
 pub(super) struct GeneralArgs {
     /// Write to a file, which appears whole or not at all
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// No progress and no warnings; errors are still shown
     #[arg(short, long, global = true)]

@@ -11,6 +11,7 @@ use super::surroundings::Surroundings;
 use super::{Refusal, usage};
 use crate::commands::analyze::{self, TemplateOptions, Wanted};
 use crate::commands::output::Target;
+use crate::commands::script;
 use crate::report::html::HtmlOptions;
 use crate::report::json::JsonOptions;
 use crate::report::text::TextOptions;
@@ -60,6 +61,9 @@ pub(super) struct ReportArgs {
     /// End with exit code 1 if a flow has one of these verdicts
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts())]
     pub(super) fail_on: Vec<String>,
+    /// Write this flow as a packet script instead of the report: renumbered, without payload, ready to be a test
+    #[arg(long, value_name = "FLOW", conflicts_with = "format")]
+    pub(super) emit_script: Option<u32>,
     /// When to use colour; `auto` heeds NO_COLOR, CLICOLOR_FORCE and TERM=dumb [default: auto]
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(super) color: Option<When>,
@@ -154,6 +158,21 @@ impl ReportArgs {
             assume: self.assume,
             stack: self.stack.as_deref().and_then(Stack::from_name),
             fail_on: self.fail_on,
+            quiet: general.quiet,
+        })
+    }
+
+    /// From what was typed to the script that will be written.
+    pub(super) fn script(
+        self,
+        source: SourceArgs,
+        general: &GeneralArgs,
+        surroundings: &Surroundings,
+    ) -> Result<script::Job, Refusal> {
+        Ok(script::Job {
+            source: source.lower(None, surroundings)?,
+            flow: self.emit_script.unwrap_or_default(),
+            target: general.target(),
             quiet: general.quiet,
         })
     }

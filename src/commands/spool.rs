@@ -26,9 +26,12 @@ pub fn repeatable(source: &Source) -> Result<Source, Error> {
 }
 
 fn keep(name: String, from: &mut impl io::Read) -> Result<Input, Error> {
-    let folder = || std::env::temp_dir().display().to_string();
-    let spool = Spool::keep(name.clone(), from);
-    spool.map(Input::Spool).map_err(|source| Error::Spool { name, folder: folder(), source })
+    Spool::keep(name.clone(), from).map(Input::Spool).map_err(|source| no_room(name, source))
+}
+
+/// What is to be kept in a temporary file cannot be.
+pub(super) fn no_room(name: String, source: io::Error) -> Error {
+    Error::Spool { name, folder: std::env::temp_dir().display().to_string(), source }
 }
 
 /// Whether the path leads to something that is neither a file nor a folder.

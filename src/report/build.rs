@@ -49,14 +49,24 @@ impl Built {
     pub fn survivals(&self) -> Vec<Survival> {
         survival::gather(&self.timelines, &self.numbers)
     }
+
+    /// Flow number `id` with the verdict on it, and the timeline that it is of.
+    pub(crate) fn judged(&self, id: u32) -> Option<(&Flow, Verdict, &Judged)> {
+        let (timeline, index) = self.numbers.place(id)?;
+        let judged = self.timelines.get(timeline)?;
+        let flow = judged.timeline.analysis.flows.get(index as usize)?;
+        Some((flow, judged.verdict(flow), judged))
+    }
+
+    /// The timelines, judged.
+    pub(crate) fn timelines(&self) -> &[Judged] {
+        &self.timelines
+    }
 }
 
 impl Flows for Built {
     fn flow(&self, id: u32) -> Option<model::Flow> {
-        let (timeline, index) = self.numbers.place(id)?;
-        let judged = self.timelines.get(timeline)?;
-        let flow = judged.timeline.analysis.flows.get(index as usize)?;
-        let verdict = judged.verdict(flow);
+        let (flow, verdict, judged) = self.judged(id)?;
         let (began, several_files) = (judged.began(), self.several_files);
         Some(FlowBuilder { flow, verdict: &verdict, began, table: &self.table, several_files }.build(id))
     }
