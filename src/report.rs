@@ -3,6 +3,7 @@
 pub mod build;
 pub mod conclude;
 pub mod escape;
+pub mod evicted;
 pub mod json;
 pub mod judged;
 pub mod model;

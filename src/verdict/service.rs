@@ -128,20 +128,30 @@ impl Services {
     /// Gathers the silences of all flows, each flow judged by itself.
     #[must_use]
     pub fn gather(analysis: &Analysis) -> Self {
-        let mut by_server: HashMap<Socket, Service> = HashMap::new();
-        for flow in &analysis.flows {
-            if flow.packet_gaps().is_none() && flow.payload_gaps().is_none() && flow.resets().next().is_none() {
-                continue;
-            }
-            let verdict = judge(flow, analysis);
-            by_server.entry(flow.server()).or_default().add(flow, &verdict);
+        Self::gather_beside(analysis, Self::default(), &HashMap::new())
+    }
+
+    /// The same beside `known`, which was gathered from flows that are not there any more, `gone` by server.
+    #[must_use]
+    pub fn gather_beside(analysis: &Analysis, known: Self, gone: &HashMap<Socket, u64>) -> Self {
+        let mut services = known;
+        for flow in analysis.flows.iter().filter(|flow| is_telling(flow)) {
+            services.add(flow, &judge(flow, analysis));
         }
-        for flow in &analysis.flows {
-            if let Some(service) = by_server.get_mut(&flow.server()) {
-                service.flows += 1;
+        let servers = analysis.flows.iter().map(|flow| (flow.server(), 1));
+        for (server, flows) in servers.chain(gone.iter().map(|(server, flows)| (*server, *flows))) {
+            if let Some(service) = services.by_server.get_mut(&server) {
+                service.flows += flows;
             }
         }
-        Self { by_server }
+        services
+    }
+
+    /// Adds what one flow shows; which flows a service has is counted elsewhere.
+    pub(crate) fn add(&mut self, flow: &Flow, verdict: &Verdict) {
+        if is_telling(flow) {
+            self.by_server.entry(flow.server()).or_default().add(flow, verdict);
+        }
     }
 
     /// The service at `server`, if a flow of it was ever silent.
@@ -167,6 +177,11 @@ impl Services {
             None => verdict,
         }
     }
+}
+
+/// Whether the flow was ever silent, or reset.
+fn is_telling(flow: &Flow) -> bool {
+    flow.packet_gaps().is_some() || flow.payload_gaps().is_some() || flow.resets().next().is_some()
 }
 
 impl Service {

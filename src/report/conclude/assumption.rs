@@ -22,9 +22,8 @@ pub(super) fn test(
     several_files: bool,
 ) -> model::Assumption {
     let flows = timelines.iter().enumerate().flat_map(|(timeline, judged)| {
-        (0..)
-            .zip(&judged.timeline.analysis.flows)
-            .map(move |(index, flow)| (numbers.number(timeline, index).unwrap_or(index), flow, judged.verdict(flow)))
+        let flows = judged.timeline.analysis.numbered();
+        flows.map(move |(index, flow)| (numbers.number(timeline, index).unwrap_or(index), flow, judged.verdict(flow)))
     });
     let assumption = assume(entry, flows);
     model::Assumption {
