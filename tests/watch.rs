@@ -173,14 +173,16 @@ fn losses_are_told_as_they_grow() {
     let table = idlegap::timeouts::Table::built_in().unwrap();
     let mut watch = idlegap::watch::Watch::new(Play::default().settings(), &table);
     for (second, system, interface) in [(1, 0, 0), (2, 5, 0), (3, 5, 0), (4, 7, 1)] {
-        let counters =
-            Counters { system_drops: Some(system), interface_drops: Some(interface), ..Counters::default() };
+        let counters = Counters { system_drops: Some(system), interface_drops: Some(interface), ..Counters::default() };
         watch.count(Timestamp::from_nanos(second * 1_000_000_000), &counters);
     }
     let events: Vec<Value> = watch.drain_events().map(|event| serde_json::to_value(event).unwrap()).collect();
     schema::validate_all(&events);
     assert_eq!(times(&events.iter().collect::<Vec<_>>()), [2.0, 4.0]);
-    assert_eq!((&events[1]["lost"], &events[1]["lost_total"], &events[1]["by_interface"]), (&json!(3), &json!(8), &json!(1)));
+    assert_eq!(
+        (&events[1]["lost"], &events[1]["lost_total"], &events[1]["by_interface"]),
+        (&json!(3), &json!(8), &json!(1))
+    );
 }
 
 fn lines_of_types(events: &[Value]) -> Vec<String> {

@@ -20,8 +20,8 @@ use crate::verdict::VerdictId;
 use crate::verdict::inventory::{Held, Idle, Ranking};
 use crate::verdict::service::Bracket;
 
-use gather::Group;
 pub(crate) use gather::Gathered;
+use gather::Group;
 
 /// Clients and services named in the inventory at most.
 const HOLDERS: usize = 8;

@@ -40,8 +40,7 @@ pub enum What {
 }
 
 /// Names of the sorts, in the order of [`What`].
-pub const TYPES: [&str; 7] =
-    ["idle-warning", "probe-unanswered", "reset", "death", "saved", "capture-loss", "summary"];
+pub const TYPES: [&str; 7] = ["idle-warning", "probe-unanswered", "reset", "death", "saved", "capture-loss", "summary"];
 
 impl What {
     /// The value of `type`.

@@ -48,7 +48,14 @@ impl Play {
                 watch.tick(first.plus(ticks.next().unwrap()));
             }
             let (time, original_len) = (frame.time, frame.original_len);
-            watch.push(&Record { time, frame: number, link: LinkType(1), interface: 0, data: &frame.bytes, original_len });
+            watch.push(&Record {
+                time,
+                frame: number,
+                link: LinkType(1),
+                interface: 0,
+                data: &frame.bytes,
+                original_len,
+            });
             watch.drain_relabels().for_each(drop);
         }
         let last = frames.last().map_or(first, |frame| frame.time);
