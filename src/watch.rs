@@ -254,11 +254,11 @@ impl<'a> Watch<'a> {
             Check::Settled => follow.resets(number, flow, due, (self.began, self.table), &mut happened),
             Check::Stalled => {}
         }
-        let happened = happened.into_iter();
-        if matches!(check, Check::Settled | Check::Stalled) && !follow.died {
+        let may_have_died = matches!(check, Check::Settled | Check::Stalled) && !follow.died;
+        happened.into_iter().for_each(|what| self.emit(due, what));
+        if may_have_died {
             self.judge(number, due, check);
         }
-        happened.for_each(|what| self.emit(due, what));
         self.queue_again(number, due, check);
     }
 

@@ -4,9 +4,9 @@ use crate::analyzer::Labelled;
 use crate::flow::gaps::Clock;
 use crate::flow::probes::{Pending, Probes};
 use crate::flow::resets::Reset;
-use crate::flow::{Direction, Flow, FrameId, Mark, SegmentKind};
+use crate::flow::{Direction, Flow, FrameId, Mark, SegmentKind, Turn};
 use crate::report::build;
-use crate::report::model::{Both, Frame};
+use crate::report::model::{Both, Frame, Waiting};
 use crate::time::{Span, Timestamp};
 use crate::timeouts::Table;
 use crate::verdict::outcome::judge_at;
@@ -155,6 +155,8 @@ impl Follow {
         }
         self.warned = Some(since.time);
         let model = build::flow(number, flow, &judge_at(flow, due), None, table);
+        let until_now = |asked: Turn| due.since(asked.start.time).as_secs_f64();
+        let waited_s = flow.turn.map_or(0.0, until_now);
         Some(What::IdleWarning(Box::new(IdleWarning {
             of: FlowName::new(number, flow),
             idle_s: idle.as_secs_f64(),
@@ -163,7 +165,7 @@ impl Follow {
             against: Against::from(timer),
             since_frame: frame(since.frame),
             keepalive_probes: Both { c2s: model.keepalive.c2s.probes, s2c: model.keepalive.s2c.probes },
-            waiting: model.waiting,
+            waiting: model.waiting.map(|waiting| Waiting { waited_s, ..waiting }),
         })))
     }
 

@@ -76,11 +76,13 @@ pub(crate) fn events_of(text: &str, play: &Play) -> Vec<Value> {
     play.events(text)
 }
 
-/// Seconds after the epoch of the scripts, which is the whole second of any of their events' first frame.
+/// When the scripts begin: 2024-01-01T00:00:00Z.
+const BEGINNING: Timestamp = Timestamp::from_nanos(1_704_067_200_000_000_000);
+
+/// Seconds since then.
 pub(crate) fn seconds(event: &Value) -> f64 {
     let time = from_rfc3339(event["time"].as_str().unwrap()).unwrap();
-    let since = time.since(Timestamp::default());
-    (since.as_secs_f64() % 1_000_000.0 * 1e6).round() / 1e6
+    (time.since(BEGINNING).as_secs_f64() * 1e6).round() / 1e6
 }
 
 pub(crate) fn times(events: &[&Value]) -> Vec<f64> {
