@@ -4,12 +4,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use idlegap::cli::{self, Run};
-use idlegap::commands::{analyze, timeouts, trace};
+use idlegap::commands::{analyze, live, timeouts, trace};
 use idlegap::report::escape::escaped;
 
 fn main() -> ExitCode {
     let outcome = match cli::parse() {
         Run::Analyze(job) => analyze::run(&job),
+        Run::Live(job) => live::run(&job),
         Run::Trace(job) => trace::run(&job),
         Run::Timeouts(job) => timeouts::run(&job),
     };

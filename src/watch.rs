@@ -8,9 +8,13 @@
 //! [`deadlines`]: a packet costs a look at its own flow, never at all of them. An event carries the time at which it was
 //! due, not the time at which something made the watch look.
 
+pub mod clock;
 pub mod deadlines;
 pub mod event;
 mod follow;
+pub mod lines;
+pub mod pump;
+pub mod recorder;
 pub mod tally;
 pub mod timer;
 pub mod view;

@@ -10,6 +10,7 @@ pub(super) const ABOUT: &str = "Says which TCP connections in a packet capture d
 
 pub(super) const USAGE: &str = "idlegap [OPTIONS] FILE...
        idlegap [OPTIONS] -r FILE [BPF...]
+       idlegap live [OPTIONS] -i INTERFACE [BPF...]
        idlegap trace [OPTIONS] FILE...
        idlegap timeouts [OPTIONS] [QUERY|ID]...";
 
@@ -21,6 +22,7 @@ Examples:
   ssh web1 sudo tcpdump -s 128 -U -w - 'tcp port 80' | idlegap -
   idlegap --format json incident.pcap.zst | jq '.flows[].verdict.id'
   idlegap trace --flow 3 incident.pcap           one line per segment of one flow
+  idlegap live -i eth0 tcp port 5432             what happens, as it happens
   idlegap timeouts 350                           who is known to give up after 350 s
   idlegap --assume aws-nlb-tcp incident.pcap     whether it can be that box
 

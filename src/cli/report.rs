@@ -89,6 +89,11 @@ pub(super) fn duration(text: &str) -> Result<Span, &'static str> {
 }
 
 impl ReportArgs {
+    /// Whether the form of the report was named.
+    pub(super) const fn names_a_form(&self) -> bool {
+        self.format.is_some()
+    }
+
     /// From what was typed to the analysis that will run.
     pub(super) fn lower(
         self,

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use super::console::Console;
-use super::output::Target;
+use super::output::{Output, Target};
 use super::read::{Source, Unwatched, read};
 use super::{Error, Status, timeouts};
-use crate::report::build::{Asked, build};
+use crate::report::build::{Asked, Built, build};
 use crate::report::json::{self, JsonOptions};
 use crate::report::model::Report;
 use crate::report::text::{self, TextOptions};
+use crate::report::units::TimeFormat;
 use crate::timeouts::{Entry, Table};
 use crate::verdict::advice::Stack;
 
@@ -43,6 +44,17 @@ pub enum Format {
     Json(JsonOptions),
 }
 
+impl Job {
+    /// How times are shown in text.
+    #[must_use]
+    pub fn time(&self) -> TimeFormat {
+        match &self.format {
+            Format::Text(options) => options.time,
+            Format::Json(_) => TimeFormat::default(),
+        }
+    }
+}
+
 /// Reads, analyses and reports.
 ///
 /// # Errors
@@ -50,27 +62,32 @@ pub enum Format {
 pub fn run(job: &Job) -> Result<Status, Error> {
     let table = timeouts::load(job.timeouts.as_deref())?;
     let assume = job.assume.as_deref().map(|id| assumed(&table, id)).transpose()?;
-    let mut output = job.target.open(&job.source.inputs)?;
+    let output = job.target.open(&job.source.inputs)?;
     let mut console = Console::new(job.quiet);
     let reading = read(&job.source, &mut console, &mut Unwatched)?;
     if reading.timelines.is_empty() {
         return Ok(Status::Failed);
     }
     let built = build(reading.timelines, reading.numbers, &table, Asked { stack: job.stack, assume });
+    print(job, &built, output)?;
+    Ok(status(&console, &built.report, &job.fail_on))
+}
+
+/// Writes the report.
+pub(super) fn print(job: &Job, built: &Built<'_>, mut output: Output) -> Result<(), Error> {
     let written = match &job.format {
-        Format::Text(options) => text::render(&built.report, &built, options, &mut output),
-        Format::Json(options) => json::render(&built.report, &built, options, &mut output),
+        Format::Text(options) => text::render(&built.report, built, options, &mut output),
+        Format::Json(options) => json::render(&built.report, built, options, &mut output),
     };
-    let written = written.map_err(|error| output.error(error)).and_then(|()| output.finish());
-    match written {
+    match written.map_err(|error| output.error(error)).and_then(|()| output.finish()) {
         Err(error) if !error.is_broken_pipe() => Err(error),
         // Nobody reads on, but the verdict stands.
-        _ => Ok(status(&console, &built.report, &job.fail_on)),
+        _ => Ok(()),
     }
 }
 
 /// The row with that id, however it was capitalised.
-fn assumed<'a>(table: &'a Table, id: &str) -> Result<&'a Entry, Error> {
+pub(super) fn assumed<'a>(table: &'a Table, id: &str) -> Result<&'a Entry, Error> {
     table.get(&id.trim().to_lowercase()).ok_or_else(|| {
         let near: Vec<_> = table.suggestions(id).into_iter().filter(|id| table.get(id).is_some()).collect();
         let near = if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(", ")) };
@@ -78,7 +95,7 @@ fn assumed<'a>(table: &'a Table, id: &str) -> Result<&'a Entry, Error> {
     })
 }
 
-fn status(console: &Console, report: &Report, fail_on: &[String]) -> Status {
+pub(super) fn status(console: &Console, report: &Report, fail_on: &[String]) -> Status {
     let is_match = |(id, count): &(String, u64)| *count > 0 && fail_on.contains(id);
     if console.failed() {
         Status::Failed

@@ -54,6 +54,13 @@ impl Console {
         self.print("", message);
     }
 
+    /// Says what was counted, unless silence was asked for.
+    pub fn note(&self, message: &impl Display) {
+        if !self.quiet {
+            self.print("", message);
+        }
+    }
+
     /// Reports what the user should know, unless silence was asked for.
     pub fn warning(&mut self, message: &impl Display) {
         if !self.quiet {

@@ -5,7 +5,7 @@ use std::fs;
 use super::Error;
 use super::console::Console;
 use crate::analyzer::{Analyzer, Options, Seen};
-use crate::capture::{self, CaptureInfo, Filter, Input, PlannedFile, Reader, Timelines, Truncation};
+use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Timelines, Truncation};
 use crate::flow::Relabel;
 use crate::report::build::Timeline;
 use crate::report::numbers::FlowNumbers;
@@ -147,6 +147,10 @@ impl Run {
         let Some(analyzer) = self.analyzers.get_mut(timeline) else { return Ok(None) };
         analyzer.begin_file(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         while self.left > 0 {
+            if let Err(error) = reader.peek_time() {
+                return Ok(Some(error));
+            }
+            reader.take_notes().iter().for_each(|note| heed(analyzer, note));
             let record = match reader.next_record() {
                 Ok(Some(record)) => record,
                 Ok(None) => break,
@@ -180,6 +184,13 @@ impl Run {
             }
         }
         Reading { timelines, numbers: self.numbers }
+    }
+}
+
+/// A recording of a watch says how long nothing was captured; what else stands between records is entered with the file.
+fn heed(analyzer: &mut Analyzer, note: &Note) {
+    if let Note::Tick(time) = note {
+        analyzer.tick(*time);
     }
 }
 
