@@ -50,6 +50,8 @@ pub struct Interface {
     name: String,
     link: LinkType,
     info: CaptureInfo,
+    /// Whether the last read found a packet, so that there may be another.
+    ready: bool,
     /// libpcap counts in 32 bits: the last counts seen, and the sums that do not wrap.
     last: [u32; 3],
     totals: [u64; 3],
@@ -73,14 +75,15 @@ impl Interface {
         if let Some(octets) = options.buffer {
             inactive = inactive.buffer_size(i32::try_from(octets).unwrap_or(i32::MAX));
         }
-        let mut capture = inactive.open().map_err(fail)?;
+        // libpcap waits without end for the first packet, whatever the timeout; so the waiting is done here.
+        let mut capture = inactive.open().and_then(Capture::setnonblock).map_err(fail)?;
         if !options.filter.is_empty() {
             let wrong = |error| Error::Filter { expression: options.filter.clone(), reason: reason(error) };
             capture.filter(&options.filter, true).map_err(wrong)?;
         }
         let link = file_link(capture.get_datalink());
         let info = describe(options, link);
-        Ok(Self { capture, name, link, info, last: [0; 3], totals: [0; 3] })
+        Ok(Self { capture, name, link, info, ready: false, last: [0; 3], totals: [0; 3] })
     }
 
     /// The link type of what is captured.
@@ -92,11 +95,18 @@ impl Interface {
 
 impl Source for Interface {
     fn next(&mut self) -> Result<Next<'_>, Error> {
+        if !self.ready {
+            wait(&self.capture);
+        }
         let packet = match self.capture.next_packet() {
             Ok(packet) => packet,
-            Err(pcap::Error::TimeoutExpired | pcap::Error::NoMorePackets) => return Ok(Next::Quiet),
+            Err(pcap::Error::TimeoutExpired | pcap::Error::NoMorePackets) => {
+                self.ready = false;
+                return Ok(Next::Quiet);
+            }
             Err(error) => return Err(Error::Lost { interface: self.name.clone(), reason: reason(error) }),
         };
+        self.ready = true;
         let time = time(packet.header.ts.tv_sec, packet.header.ts.tv_usec);
         self.info.frames += 1;
         let frame = self.info.frames;
@@ -131,6 +141,23 @@ impl Source for Interface {
     fn info(&self) -> CaptureInfo {
         self.info.clone()
     }
+}
+
+/// Waits until there is something to read, a signal comes, or the time is up.
+#[cfg(unix)]
+fn wait(capture: &Capture<Active>) {
+    use std::os::fd::AsFd;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut interface = [PollFd::new(capture.as_fd(), PollFlags::POLLIN)];
+    // Whatever is wrong with the interface, the next read says it better.
+    let _ = poll(&mut interface, PollTimeout::try_from(WAIT).unwrap_or(PollTimeout::ZERO));
+}
+
+/// Waits for a moment.
+#[cfg(not(unix))]
+fn wait(_capture: &Capture<Active>) {
+    std::thread::sleep(WAIT / 10);
 }
 
 fn describe(options: &LiveOptions, link: LinkType) -> CaptureInfo {

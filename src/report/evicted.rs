@@ -34,6 +34,6 @@ impl Evicted {
             *self.by_server.entry(flow.server()).or_default() += 1;
             self.services.add(flow, &verdict);
         }
-        self.gathered.take(number, flow, verdict);
+        self.gathered.take(number, flow, &verdict);
     }
 }
