@@ -74,7 +74,11 @@ fn privileges_are_gone_and_signals_are_heeded() {
         assert_eq!(status("NoNewPrivs"), "1");
     }
     // SIGUSR1, then SIGINT.
-    assert!(scene.errors.contains("received by filter") && scene.errors.contains("dropped by kernel"), "{}", scene.errors);
+    assert!(
+        scene.errors.contains("received by filter") && scene.errors.contains("dropped by kernel"),
+        "{}",
+        scene.errors
+    );
     assert!(scene.errors.contains("1 idle-warning"), "{}", scene.errors);
     assert!(scene.errors.lines().last().unwrap().contains("packets captured"), "{}", scene.errors);
 }

@@ -181,7 +181,9 @@ impl RecordArgs {
             return Err(usage("standard output is for events and the report: name a file to record to"));
         }
         if self.ring.is_some() && self.rotate_size.is_none() && self.rotate_time.is_none() {
-            return Err(usage("--ring keeps the latest of several files: say with --rotate-size or --rotate-time when one ends"));
+            return Err(usage(
+                "--ring keeps the latest of several files: say with --rotate-size or --rotate-time when one ends",
+            ));
         }
         let (snaplen, interface, filter) = match from {
             From::Interface(options) => {
