@@ -100,7 +100,7 @@ impl<W: Write> Flood<W> {
         self.segment(now + 20, number, true, ACK, (1000, 5000), 0);
         self.segment(now + 30, number, true, PUSH, (1000, 5000), 10);
         self.segment(now + 40, number, false, ACK, (5000, 1010), 0);
-        if number % DYING == 0 {
+        if number.is_multiple_of(DYING) {
             self.due.push_back((now + 40 + SILENCE_MICROS, number));
             return;
         }
