@@ -5,7 +5,7 @@ use std::fs;
 use super::Error;
 use super::console::Console;
 use crate::analyzer::{Analyzer, Options, Seen};
-use crate::capture::{self, CaptureInfo, Filter, Input, PlannedFile, Reader, Record, Timelines, Truncation};
+use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Record, Timelines, Truncation};
 use crate::flow::Relabel;
 use crate::report::build::Timeline;
 use crate::report::numbers::FlowNumbers;
@@ -164,8 +164,11 @@ impl Run {
                 analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
                 witness.settled()?;
             }
+            // Where ticks stand among the records makes no difference to a report.
+            reader.take_notes().iter().for_each(|note| heed(analyzer, note));
             console.step(|| reader.progress());
         }
+        reader.take_notes().iter().for_each(|note| heed(analyzer, note));
         Ok(None)
     }
 
@@ -217,6 +220,13 @@ fn refuse_expression(source: &Source) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Expression { expression: expression.join(" "), file: files.name() })
+}
+
+/// A recording of a watch says how long nothing was captured; what else stands between records is entered with the file.
+fn heed(analyzer: &mut Analyzer, note: &Note) {
+    if let Note::Tick(time) = note {
+        analyzer.tick(*time);
+    }
 }
 
 /// The inputs without those that cannot be opened, where there are others. Pipes are left for their turn: they can be

@@ -1,10 +1,12 @@
 //! What the report is built from: the timelines of a run, judged, and the names that all parts of the report share.
 
+use std::collections::HashMap;
+
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::heads::Hello;
-use crate::flow::{Direction, Flow, FrameId};
+use crate::flow::{Direction, Flow, FrameId, Socket};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
@@ -45,12 +47,14 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    pub(crate) fn new(timeline: Timeline) -> Self {
+    /// Judges `timeline` beside what is `known` of the services from flows that are not there any more, so many `gone` by
+    /// server.
+    pub(crate) fn new(timeline: Timeline, known: Services, gone: &HashMap<Socket, u64>) -> Self {
         let mut limits = limits(&timeline.analysis);
         for (_, info) in &timeline.files {
             limits.enter(info);
         }
-        let services = Services::gather(&timeline.analysis);
+        let services = Services::gather_beside(&timeline.analysis, known, gone);
         let inventory = Inventory::take(&timeline.analysis);
         let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory };
         judged.groups = judged.groups();

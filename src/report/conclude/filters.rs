@@ -33,7 +33,7 @@ pub(super) fn filters(
 
 fn flow<'a>(number: u32, timelines: &'a [Judged], numbers: &FlowNumbers) -> Option<&'a Flow> {
     let (timeline, index) = numbers.place(number)?;
-    timelines.get(timeline)?.timeline.analysis.flows.get(index as usize)
+    timelines.get(timeline)?.timeline.analysis.flow(index)
 }
 
 fn frames_by_file(frames: &[Frame]) -> BTreeMap<u32, Vec<u32>> {
