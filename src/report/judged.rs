@@ -46,8 +46,8 @@ pub(crate) struct Judged {
 impl Judged {
     pub(crate) fn new(timeline: Timeline) -> Self {
         let mut limits = limits(&timeline.analysis);
-        for (_, info) in &timeline.files {
-            limits.enter(info);
+        for (file, info) in &timeline.files {
+            limits.enter(*file, info);
         }
         let services = Services::gather(&timeline.analysis);
         let inventory = Inventory::take(&timeline.analysis);

@@ -121,7 +121,7 @@ fn inventory(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()>
     let Some(inventory) = &report.inventory else { return Ok(()) };
     page.heading("Idle inventory")?;
     for (what, held) in
-        [("handshake and no payload", &inventory.empty), ("silent for most of their life", &inventory.silent)]
+        [("handshake and no payload", &inventory.empty), ("silent for most of the time", &inventory.silent)]
     {
         if held.connections > 0 {
             let longest = units::duration(Span::from_secs_f64(held.longest_s));

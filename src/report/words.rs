@@ -133,6 +133,8 @@ fn course_reason(reason: &Reason) -> String {
         Reason::PeerLost => {
             "flows of this service that were in use went unanswered too, as when the host itself is gone".to_owned()
         }
+        Reason::NoRestart => "several flows of this service died so, which no restart of the host explains".to_owned(),
+        Reason::NotRepeated => "it was not sent again either: the capture may lack the answer".to_owned(),
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),
