@@ -78,12 +78,12 @@ impl Company {
         }
     }
 
-    /// Whether the server closed its connections in one moment, after silences that differ by more than a fifth: a stop or a
-    /// restart, and no timer.
+    /// Whether the server closed its connections in one moment, after silences that differ by more than timers are late: a
+    /// stop or a restart, and no timer.
     #[must_use]
     pub fn closed_in_one_moment(&self) -> bool {
         let together = self.closed.is_some_and(|(first, last)| last.since(first) <= ONE_MOMENT);
-        let unlike = self.silences.is_some_and(|(least, most)| most.times(10) > least.times(12));
+        let unlike = self.silences.is_some_and(|(least, most)| most > latest(least));
         self.closes >= CLOSES_THAT_TELL && together && unlike
     }
 
