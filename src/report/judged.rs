@@ -51,8 +51,8 @@ impl Judged {
     /// server.
     pub(crate) fn new(timeline: Timeline, known: Services, gone: &HashMap<Socket, u64>) -> Self {
         let mut limits = limits(&timeline.analysis);
-        for (_, info) in &timeline.files {
-            limits.enter(info);
+        for (file, info) in &timeline.files {
+            limits.enter(*file, info);
         }
         let services = Services::gather_beside(&timeline.analysis, known, gone);
         let inventory = Inventory::take(&timeline.analysis);
