@@ -251,6 +251,8 @@ pub enum Reason {
     Limited(Limit),
     /// RST after both ends had closed.
     AfterClose,
+    /// Flows of the service that were in use lost their peer in the same silence.
+    PeerLost,
 }
 
 /// The judgement on one flow.

@@ -110,6 +110,9 @@ fn course_reason(reason: &Reason) -> String {
             format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
         }
         Reason::Limited(limit) => format!("the capture allows no surer statement ({})", limit.name()),
+        Reason::PeerLost => {
+            "flows of this service that were in use went unanswered too, as when the host itself is gone".to_owned()
+        }
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),

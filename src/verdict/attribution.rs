@@ -129,7 +129,10 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
             let nearest = nearest_hop_limit(baseline.hop_limits, reset.hop_limit);
             // One or two hops more than a steady sender's: something nearer than it; fewer may be another path.
             let steady = baseline.hop_limits.iter().filter(|(_, count)| *count > 0).count() == 1;
+            // A SYN alone is no baseline: a scanner makes its own, and the kernel that answers the SYN-ACK another.
+            let syn_alone = reset.trigger.is_some_and(|trigger| trigger.kind == SegmentKind::SynAck);
             let points = match distance {
+                _ if syn_alone => 1,
                 1..FAR_HOPS if steady && reset.hop_limit > nearest => 3,
                 1..FAR_HOPS => 1,
                 _ => 4,

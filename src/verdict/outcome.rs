@@ -126,7 +126,8 @@ fn gave_up(flow: &Flow, reset: &Reset, who: &Attribution) -> Option<Verdict> {
 fn after_own_fin(flow: &Flow, reset: &Reset) -> Verdict {
     let (closer, other) = (flow.end(reset.direction), flow.end(reset.direction.reverse()));
     let sent_after = closer.fin_time.is_some_and(|fin| other.last_payload.is_some_and(|sent| sent >= fin));
-    if sent_after && reset.direction == Direction::FromResponder {
+    // Or before it, and met it on its way: the FIN does not acknowledge it.
+    if (sent_after || other.in_flight()) && reset.direction == Direction::FromResponder {
         return Verdict::new(VerdictId::CloseRace, Confidence::Likely).because(Reason::DataAfterFin);
     }
     Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose)
@@ -226,7 +227,12 @@ fn unanswered_data(flow: &Flow, direction: Direction) -> Verdict {
         None => (VerdictId::RetransmissionExhausted, Confidence::Likely),
     };
     let verdict = Verdict::new(id, confidence).of_gap(Clock::Packet, gap).because(Reason::DataUnanswered(repeats));
-    Verdict { half_open: Some(direction.reverse()), ..verdict }
+    let verdict = Verdict { half_open: Some(direction.reverse()), ..verdict };
+    if id.is_idle_death() && flow.extras().is_some_and(|extras| extras.icmp.total() > 0) {
+        // A router that cannot reach the host any more says that it vanished, not that a box forgot the flow.
+        return Verdict { confidence: Confidence::Possible, ..verdict }.because(Reason::IcmpError);
+    }
+    verdict
 }
 
 /// Whether the sender in `direction` ended before a window that stayed closed.

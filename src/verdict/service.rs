@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::analyzer::Analysis;
 use crate::flow::gaps::{Clock, Gaps, LEAST_GAP};
 use crate::flow::resets::Reset;
-use crate::flow::{Flow, Orientation, Socket};
+use crate::flow::{Direction, Flow, Orientation, Socket};
 use crate::time::{Span, Timestamp};
 use crate::timeouts::Expiry;
 use crate::verdict::attribution::decisive;
@@ -83,14 +83,15 @@ impl Ages {
     }
 
     fn add(&mut self, flow: &Flow, end: Timestamp, silence: Span) {
-        fn widen<T: Copy + Ord>(bounds: &mut Option<(T, T)>, value: T) {
-            *bounds = Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))));
-        }
         self.died += 1;
         widen(&mut self.ages, end.since(flow.first.time));
         widen(&mut self.starts, flow.first.time);
         widen(&mut self.gaps, silence);
     }
+}
+
+fn widen<T: Copy + Ord>(bounds: &mut Option<(T, T)>, value: T) {
+    *bounds = Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))));
 }
 
 /// The flows toward one server, together.
@@ -104,6 +105,8 @@ pub struct Service {
     pub payload: Bracket,
     /// Ages at death.
     pub ages: Ages,
+    /// The first and the last moment at which a flow in use lost its peer.
+    lost_in_use: Option<(Timestamp, Timestamp)>,
 }
 
 impl Service {
@@ -130,7 +133,9 @@ impl Services {
     pub fn gather(analysis: &Analysis) -> Self {
         let mut by_server: HashMap<Socket, Service> = HashMap::new();
         for flow in &analysis.flows {
-            if flow.packet_gaps().is_none() && flow.payload_gaps().is_none() && flow.resets().next().is_none() {
+            let repeats = Direction::BOTH.into_iter().any(|side| flow.end(side).counters.retransmissions > 0);
+            let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
+            if !silent && !repeats && flow.resets().next().is_none() {
                 continue;
             }
             let verdict = judge(flow, analysis);
@@ -183,6 +188,9 @@ impl Service {
         if let Some(reset) = died_of_age(flow, verdict) {
             self.ages.add(flow, reset.mark.time, reset.silence);
         }
+        if verdict.id == VerdictId::RetransmissionExhausted {
+            widen(&mut self.lost_in_use, flow.last.time);
+        }
         let Some((clock, gap)) = verdict.gap.filter(|(_, gap)| !gap.half_closed) else {
             return;
         };
@@ -196,6 +204,15 @@ impl Service {
             bracket.ambiguous += 1;
             bracket.die(gap.length, None);
         }
+    }
+}
+
+impl Service {
+    /// Whether, in the silence that the flow died of, flows in use lost their peer too, which no box that forgets does.
+    fn peer_was_lost(&self, verdict: &Verdict) -> bool {
+        let Some(((first, last), (_, gap))) = self.lost_in_use.zip(verdict.gap) else { return false };
+        let until = gap.start.time.plus(gap.length);
+        first <= until && gap.start.time <= last
     }
 }
 
@@ -232,6 +249,12 @@ fn refine(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
         reasons.extend(verdict.reasons);
         let id = VerdictId::AgeLimit;
         return Verdict { id, confidence: Confidence::Likely, reasons, timeout: Some(age), gap: None, ..verdict };
+    }
+    if service.peer_was_lost(&verdict) {
+        return match verdict.id {
+            VerdictId::IdleDrop => Verdict { confidence: Confidence::Possible, ..verdict }.because(Reason::PeerLost),
+            _ => verdict,
+        };
     }
     let bracket = &service.packet;
     if !is_ambiguous(&verdict) || !bracket.is_consistent() {
