@@ -14,10 +14,11 @@ use crate::capture::Record;
 use crate::flow::classify::{Class, classify};
 use crate::flow::duplicates::Duplicates;
 use crate::flow::fragments::{Completed, Fragments};
+use crate::flow::store::{AWAKE, Flows, Store};
 use crate::flow::table::{FlowTable, Place};
 use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
+use crate::wire::{self, Decoded, Flags, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
 
 /// ICMP redirect (RFC 792): Wireshark reads no more of its quote than the ports.
 const REDIRECT: u8 = 5;
@@ -91,11 +92,13 @@ pub struct FileAccount {
 pub struct Options {
     /// Whether to number streams as Wireshark does (one file, no filter).
     pub number_streams: bool,
+    /// Flows that are kept ready at a time: the others are packed, which takes a tenth of the memory and shows nowhere.
+    pub awake: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { number_streams: true }
+        Self { number_streams: true, awake: AWAKE }
     }
 }
 
@@ -116,7 +119,7 @@ pub struct Analyzer {
 /// Everything the analysis knows when the capture has ended.
 pub struct Analysis {
     /// All flows, in the order of their first segment.
-    pub flows: Vec<Flow>,
+    pub flows: Flows,
     /// Accounts per file, in the order of the files.
     pub accounts: Vec<FileAccount>,
     /// Time of the first record.
@@ -135,7 +138,7 @@ impl Analyzer {
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            table: FlowTable::default(),
+            table: FlowTable::new(options.awake),
             duplicates: Duplicates::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
@@ -194,7 +197,7 @@ impl Analyzer {
         self.shared.relabels.drain(..)
     }
 
-    /// Flow number `index`, as it stands.
+    /// Flow number `index`, as it stands; `None` if it is over, or silent for so long that it was packed.
     #[must_use]
     pub fn flow(&self, index: u32) -> Option<&Flow> {
         self.table.flow(index)
@@ -204,11 +207,9 @@ impl Analyzer {
     /// `relabel`.
     #[must_use]
     pub fn finish(mut self, mut relabel: impl FnMut(Relabel)) -> Analysis {
-        let mut flows = self.table.into_flows();
-        settle_silent_peers(&mut flows, &mut self.shared.relabels);
-        for flow in &mut flows {
-            flow.finish(self.clock, &mut self.shared.relabels);
-        }
+        let mut store = self.table.into_store();
+        settle_silent_peers(&mut store, &mut self.shared.relabels);
+        let flows = store.finish(self.clock, |flow| flow.finish(self.clock, &mut self.shared.relabels));
         self.shared.relabels.drain(..).for_each(&mut relabel);
         Analysis {
             flows,
@@ -247,6 +248,9 @@ impl Analyzer {
             if self.options.number_streams && dissected {
                 self.streams.number(flow, place.stream, place.is_reuse);
             }
+        }
+        if segment.flags.any(Flags::FIN | Flags::RST) && self.table.flow(index).is_some_and(Flow::is_over) {
+            self.table.close(index);
         }
         if segment.fragment.is_some()
             && let Some(completed) = self.fragments.first(index, direction, &segment)
@@ -306,19 +310,20 @@ impl Analyzer {
 
 /// Rule 7, for flows of which one direction was seen: whether the silence of the other is real shows elsewhere in the
 /// capture.
-fn settle_silent_peers(flows: &mut [Flow], relabels: &mut Vec<Relabel>) {
-    let silent: HashSet<IpAddr> = flows.iter().filter_map(Flow::silent_peer).collect();
+fn settle_silent_peers(store: &mut Store, relabels: &mut Vec<Relabel>) {
+    // Flows that hold segments are never at rest.
+    let silent: HashSet<IpAddr> = store.ready_mut().filter_map(|flow| flow.silent_peer()).collect();
     if silent.is_empty() {
         return;
     }
     let speaks =
         |flow: &Flow, direction: Direction, ip: IpAddr| flow.end(direction).last.is_some() && silent.contains(&ip);
     let mut seen: HashSet<IpAddr> = HashSet::new();
-    for flow in flows.iter() {
+    for flow in store.iter() {
         let ends = [(Direction::FromInitiator, flow.client().ip), (Direction::FromResponder, flow.server().ip)];
-        seen.extend(ends.into_iter().filter(|&(direction, ip)| speaks(flow, direction, ip)).map(|(_, ip)| ip));
+        seen.extend(ends.into_iter().filter(|&(direction, ip)| speaks(&flow, direction, ip)).map(|(_, ip)| ip));
     }
-    for flow in flows {
+    for flow in store.ready_mut() {
         if flow.silent_peer().is_some_and(|ip| seen.contains(&ip)) {
             flow.settle_silent_peer(relabels);
         }

@@ -12,12 +12,15 @@ pub mod fragments;
 pub mod gaps;
 pub mod heads;
 mod held;
+mod index;
 pub mod key;
 pub mod kind;
 pub mod mark;
+mod packed;
 pub mod probes;
 pub mod resets;
 mod silences;
+pub mod store;
 pub mod table;
 pub mod turns;
 
@@ -123,13 +126,19 @@ impl Flow {
     #[must_use]
     pub fn new(key: FlowKey, from_low: bool, segment: &Segment<'_>, mark: Mark) -> Self {
         let (sender_initiated, orientation) = orient(segment);
+        let initiator_is_low = sender_initiated == from_low;
+        Self { key, initiator_is_low, orientation, first: mark, last: mark, ..Self::blank() }
+    }
+
+    /// A flow of which nothing is known, to be filled in.
+    fn blank() -> Self {
         Self {
-            key,
-            initiator_is_low: sender_initiated == from_low,
-            orientation,
+            key: FlowKey::blank(),
+            initiator_is_low: false,
+            orientation: Orientation::Inferred,
             stream: None,
-            first: mark,
-            last: mark,
+            first: Mark::default(),
+            last: Mark::default(),
             last_payload: None,
             turn: None,
             ends: [Endpoint::default(), Endpoint::default()],
@@ -270,6 +279,16 @@ impl Flow {
     pub fn fin_acknowledged(&self, direction: Direction) -> bool {
         let end = self.end(direction);
         matches!((end.fin_end, end.snd_una), (Some(fin), Some(una)) if !una.before(fin))
+    }
+
+    /// Whether both ends have closed, or a RST has ended it as far as is known.
+    pub(crate) fn is_over(&self) -> bool {
+        self.fins() == 2 || self.resets().any(Reset::is_effective)
+    }
+
+    /// Whether segments wait for a judgement (rule 7).
+    fn holds_segments(&self) -> bool {
+        self.probes.iter().flatten().any(|probes| probes.held.is_some())
     }
 
     fn end_mut(&mut self, direction: Direction) -> &mut Endpoint {

@@ -71,7 +71,7 @@ pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) 
         witness.files(&files.iter().map(|file| file.input.name()).collect::<Vec<_>>());
     }
     console.begin_progress(bytes(&files));
-    let options = Options { number_streams: files.len() == 1 && filter.is_none() };
+    let options = Options { number_streams: files.len() == 1 && filter.is_none(), ..Options::default() };
     let mut run = Run {
         options,
         filter,

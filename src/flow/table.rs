@@ -1,20 +1,16 @@
 //! Which flow a segment belongs to.
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use std::hash::BuildHasher as _;
-
+use crate::flow::index::Index;
 use crate::flow::key::{FlowKey, Socket};
 use crate::flow::mark::Mark;
+use crate::flow::store::Store;
 use crate::flow::{Direction, Flow};
 use crate::wire::{Flags, Segment};
 
 /// All flows in the order of their first segment, and the current generation of each tuple.
-#[derive(Default)]
 pub struct FlowTable {
-    flows: Vec<Flow>,
-    current: HashTable<u32>,
-    hasher: RandomState,
+    index: Index,
+    store: Store,
 }
 
 /// Where a segment belongs.
@@ -33,29 +29,31 @@ pub struct Place {
 }
 
 impl FlowTable {
+    /// No flows yet, and room for `awake` of them to be ready at a time.
+    #[must_use]
+    pub fn new(awake: usize) -> Self {
+        Self { index: Index::default(), store: Store::new(awake) }
+    }
+
     /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
     pub fn place(&mut self, segment: &Segment<'_>, mark: Mark) -> Place {
-        let src = Socket::new(segment.src, segment.src_port);
-        let dst = Socket::new(segment.dst, segment.dst_port);
-        let (key, from_low) = FlowKey::new(src, dst);
-        let hash = self.hasher.hash_one(key);
-        let flows = &self.flows;
-        let found = self.current.find_mut(hash, |&index| flows.get(index as usize).is_some_and(|flow| flow.key == key));
-        let next = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+        let (key, from_low) = key(segment);
+        let hash = self.index.hash(&key);
+        let store = &self.store;
+        let found = self.index.find(hash, |number| store.has_key(number, &key));
+        let next = self.store.next();
         let mut opening = Opening::First;
-        if let Some(index) = found {
-            if let Some(flow) = flows.get(*index as usize) {
+        if let Some(number) = found {
+            if let Some(flow) = self.store.wake(number) {
                 let direction = flow.direction(from_low);
                 opening = opens_generation(flow, direction, segment, mark);
                 if opening == Opening::None {
-                    return Place { flow: *index, direction, is_new: false, is_reuse: false, stream: None };
+                    return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
                 }
             }
-            *index = next;
+            self.index.replace(hash, |flow| flow == number, next);
         } else {
-            let hasher = &self.hasher;
-            let rehash = |&index: &u32| flows.get(index as usize).map_or(0, |flow| hasher.hash_one(flow.key));
-            self.current.insert_unique(hash, next, rehash);
+            self.index.insert(hash, next);
         }
         let mut flow = Flow::new(key, from_low, segment, mark);
         let direction = flow.direction(from_low);
@@ -67,36 +65,43 @@ impl FlowTable {
             }
             _ => None,
         };
-        self.flows.push(flow);
+        self.store.push(flow);
         Place { flow: next, direction, is_new: true, is_reuse: opening != Opening::First, stream }
     }
 
-    /// The current flow between two sockets, and whether `src` is its lower end, if the capture has shown one.
-    #[must_use]
-    pub fn find(&self, src: Socket, dst: Socket) -> Option<(u32, Direction)> {
+    /// The current flow between two sockets, and the direction from `src` to `dst`, if the capture has shown one.
+    pub fn find(&mut self, src: Socket, dst: Socket) -> Option<(u32, Direction)> {
         let (key, from_low) = FlowKey::new(src, dst);
-        let same = |&index: &u32| self.flows.get(index as usize).is_some_and(|flow| flow.key == key);
-        let index = *self.current.find(self.hasher.hash_one(key), same)?;
-        let direction = self.flows.get(index as usize)?.direction(from_low);
-        Some((index, direction))
+        let store = &self.store;
+        let number = self.index.find(self.index.hash(&key), |number| store.has_key(number, &key))?;
+        let direction = self.store.wake(number)?.direction(from_low);
+        Some((number, direction))
     }
 
-    /// Flow number `index`.
+    /// Flow number `number`, unless it is at rest.
     #[must_use]
-    pub fn flow(&self, index: u32) -> Option<&Flow> {
-        self.flows.get(index as usize)
+    pub fn flow(&self, number: u32) -> Option<&Flow> {
+        self.store.get(number)
     }
 
-    /// Flow number `index`, to change it.
-    pub(crate) fn flow_mut(&mut self, index: u32) -> Option<&mut Flow> {
-        self.flows.get_mut(index as usize)
+    /// Flow number `number`, to change it.
+    pub(crate) fn flow_mut(&mut self, number: u32) -> Option<&mut Flow> {
+        self.store.wake(number)
+    }
+
+    /// Flow number `number` is over, as far as is known: it may go to rest.
+    pub(crate) fn close(&mut self, number: u32) {
+        self.store.close(number);
     }
 
     /// All flows, in the order of their first segment.
-    #[must_use]
-    pub fn into_flows(self) -> Vec<Flow> {
-        self.flows
+    pub(crate) fn into_store(self) -> Store {
+        self.store
     }
+}
+
+fn key(segment: &Segment<'_>) -> (FlowKey, bool) {
+    FlowKey::new(Socket::new(segment.src, segment.src_port), Socket::new(segment.dst, segment.dst_port))
 }
 
 /// How a segment opens a flow.

@@ -164,8 +164,8 @@ impl FlowBuilder<'_> {
         let silence = self.flow.end(direction).silence;
         (silence.length > Span::ZERO).then(|| model::Silence {
             duration_s: silence.length.as_secs_f64(),
-            start_frame: self.frame(silence.start),
-            end_frame: self.frame(silence.end),
+            start_frame: frame(silence.start, self.several_files),
+            end_frame: frame(silence.end, self.several_files),
         })
     }
 
