@@ -235,6 +235,8 @@ pub enum Reason {
     IcmpError,
     /// Data came after the server's FIN.
     DataAfterFin,
+    /// The flow had survived a silence as long as this, longer than the one before its end.
+    SurvivedLonger(Span),
     /// Only one direction was captured.
     OneSided,
     /// Every sign fits this too.

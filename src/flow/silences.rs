@@ -26,10 +26,13 @@ impl Flow {
         let is_payload = matches!(kind, SegmentKind::Data | SegmentKind::OutOfOrder)
             || (kind == SegmentKind::Fin && !class.notes.has(Notes::RETRANSMISSION));
         self.note_unseen_answer(direction, class);
-        self.follow_clock(Clock::Packet, Some(self.last), direction, segment, mark, kind);
+        // What acknowledges octets that the capture lacks ends no silence: they did, at a time that nobody knows.
+        let is_whole = !class.notes.has(Notes::UNSEEN);
+        self.follow_clock(Clock::Packet, Some(self.last).filter(|_| is_whole), direction, segment, mark, kind);
         if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
             // Before the first payload the connection itself is what was last heard of.
-            let start = self.last_payload.or(Some(self.first)).filter(|_| is_payload || kind == SegmentKind::Rst);
+            let start =
+                self.last_payload.or(Some(self.first)).filter(|_| is_whole && (is_payload || kind == SegmentKind::Rst));
             self.follow_clock(Clock::Payload, start, direction, segment, mark, kind);
         }
     }

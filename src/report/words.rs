@@ -100,6 +100,12 @@ fn course_reason(reason: &Reason) -> String {
         Reason::SynRefused => "the SYN was answered by a RST".to_owned(),
         Reason::IcmpError => "an ICMP error came back".to_owned(),
         Reason::DataAfterFin => "the client's data met the server's FIN".to_owned(),
+        Reason::SurvivedLonger(span) => {
+            format!(
+                "the flow had survived {}, so that the shorter silence before the end is no idle timer's",
+                duration(*span)
+            )
+        }
         Reason::OneSided => "only one direction was captured".to_owned(),
         Reason::AlsoFits(id) => format!("{} would look the same", id.name()),
         Reason::LikeOthers(died, Some(survived)) => {

@@ -107,8 +107,11 @@ fn weigh_delay(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     if least < NEAR || !trigger.seq_is_its_ack {
         return;
     }
+    // Without the handshake all that was measured may be delayed acknowledgments (RFC 9293 3.8.6.3), while a RST is
+    // never delayed.
+    let measured = flow.end(Direction::FromInitiator).isn.is_some() && flow.end(Direction::FromResponder).isn.is_some();
     if delay.times(2) < least {
-        scales.against(5, Reason::TooFast(delay, least));
+        scales.against(if measured { 5 } else { 2 }, Reason::TooFast(delay, least));
     } else if delay.times(10) >= least.times(8) {
         scales.for_endpoint(2, Reason::AsFastAsSender(delay, least));
     }
@@ -152,7 +155,9 @@ fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     let twin = flow
         .resets()
         .find(|other| other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER);
-    let spontaneous = reset.trigger.is_none() && reset.silence >= flow.gap_threshold();
+    // What was not captured may have provoked it.
+    let receiver_seen = flow.end(reset.direction.reverse()).last.is_some();
+    let spontaneous = receiver_seen && reset.trigger.is_none() && reset.silence >= flow.gap_threshold();
     let twin_spontaneous = twin.is_some_and(|twin| twin.trigger.is_none());
     if let Some(twin) = twin.filter(|_| spontaneous || twin_spontaneous) {
         let apart = twin.mark.time.since(reset.mark.time).abs();
@@ -164,11 +169,12 @@ fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     let gave_up = flow.probes(reset.direction).is_some_and(|probes| probes.keepalive.run > 0)
         || flow.end(reset.direction).in_flight();
     if spontaneous && !gave_up {
-        // A live socket that aborts sends RST with ACK; out of silence a bare one is a box's.
-        scales.against(if reset.has_ack { 0 } else { 4 }, Reason::Spontaneous(reset.silence));
+        // A live socket that aborts sends RST with ACK; out of silence a bare one is a box's, unless the capture lacks
+        // the one segment that provoked it: the absence of a sign alone convicts nobody.
+        scales.against(if reset.has_ack { 0 } else { 3 }, Reason::Spontaneous(reset.silence));
     }
     if reset.has_fullnat_mark() {
-        scales.against(if spontaneous { 2 } else { 0 }, Reason::FullnatMark);
+        scales.against(if spontaneous { 3 } else { 0 }, Reason::FullnatMark);
     }
     if VENDOR_WINDOWS.contains(&reset.window) && reset.window != flow.end(reset.direction).window.unwrap_or(0) {
         scales.against(3, Reason::VendorCode(reset.window));
