@@ -9,7 +9,7 @@ mod shape;
 use crate::flow::gaps::Gaps;
 use crate::flow::probes::Probes;
 use crate::flow::turns::Heads;
-use crate::flow::{Extras, Flow, FlowKey};
+use crate::flow::{Extras, Flow, FlowKey, Socket};
 
 use coder::{Reader, Writer};
 
@@ -88,4 +88,13 @@ pub(super) fn unpack_key(bytes: &[u8]) -> FlowKey {
     let mut key = FlowKey::blank();
     shape::key(&mut Reader::new(bytes), &mut key);
     key
+}
+
+/// The responder of the flow of these octets: its direction is the first thing behind the key.
+pub(super) fn unpack_server(bytes: &[u8]) -> Socket {
+    let mut reader = Reader::new(bytes);
+    let (mut key, mut initiator_is_low) = (FlowKey::blank(), false);
+    shape::key(&mut reader, &mut key);
+    shape::initiator(&mut reader, &mut initiator_is_low);
+    if initiator_is_low { key.high() } else { key.low() }
 }

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
-use crate::flow::packed::{Aside, Packer, unpack, unpack_key};
-use crate::flow::{Flow, FlowKey};
+use crate::flow::packed::{Aside, Packer, unpack, unpack_key, unpack_server};
+use crate::flow::{Flow, FlowKey, Socket};
 use crate::time::Timestamp;
 
 /// Flows that are kept ready: as many as some hundred megabytes hold.
@@ -24,7 +24,7 @@ const LOOKS: usize = 32;
 const READY: u32 = 1 << 31;
 
 /// All flows in the order of their first segment.
-pub(super) struct Store {
+pub(crate) struct Store {
     /// Of each flow.
     places: Vec<u32>,
     slots: Vec<Slot>,
@@ -114,18 +114,18 @@ impl Store {
     }
 
     /// All flows as they are when the capture ends at `end`, to be read.
-    pub(super) fn finish(mut self, end: Timestamp, mut finish: impl FnMut(&mut Flow)) -> Flows {
+    pub(crate) fn finish(mut self, end: Timestamp, mut finish: impl FnMut(&mut Flow)) -> Flows {
         self.slots.iter_mut().filter(|slot| slot.is_used).for_each(|slot| finish(&mut slot.flow));
         Flows { store: self, end }
     }
 
     /// The flows that are awake.
-    pub(super) fn ready_mut(&mut self) -> impl Iterator<Item = &mut Flow> {
+    pub(crate) fn ready_mut(&mut self) -> impl Iterator<Item = &mut Flow> {
         self.slots.iter_mut().filter(|slot| slot.is_used).map(|slot| &mut slot.flow)
     }
 
     /// All flows, as they stand.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Cow<'_, Flow>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Cow<'_, Flow>> {
         (0..self.next()).filter_map(|number| self.read(number))
     }
 
@@ -268,6 +268,15 @@ impl Flows {
             flow.finish(self.end, &mut Vec::new());
         }
         Some(flow)
+    }
+
+    /// The responder of flow number `number`, without the rest of it.
+    #[must_use]
+    pub fn server(&self, number: u32) -> Option<Socket> {
+        match self.store.place(number)? {
+            Place::Ready(slot) => Some(slot.flow.server()),
+            Place::Packed(octets) => Some(unpack_server(octets)),
+        }
     }
 
     /// All flows.

@@ -46,10 +46,9 @@ impl Flows for Built<'_> {
     fn flow(&self, id: u32) -> Option<model::Flow> {
         let (timeline, index) = self.numbers.place(id)?;
         let judged = self.timelines.get(timeline)?;
-        let flow = judged.timeline.analysis.flows.get(index as usize)?;
-        let verdict = judged.verdict(flow);
+        let (flow, verdict) = judged.judged(index)?;
         let (began, several_files) = (judged.began(), self.several_files);
-        Some(FlowBuilder { flow, verdict: &verdict, began, table: self.table, several_files }.build(id))
+        Some(FlowBuilder { flow: &flow, verdict: &verdict, began, table: self.table, several_files }.build(id))
     }
 }
 

@@ -1,16 +1,19 @@
 //! What the report is built from: the timelines of a run, judged, and the names that all parts of the report share.
 
+use std::borrow::Cow;
+
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
 use crate::flow::{Direction, Flow, FrameId};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
-use crate::verdict::Verdict;
+use crate::verdict::{Reason, Verdict, VerdictId};
 use crate::verdict::advice::Stack;
 use crate::verdict::inventory::Inventory;
-use crate::verdict::quality::{Limits, ceiling, limits};
-use crate::verdict::service::Services;
+use crate::verdict::outcome::judge;
+use crate::verdict::quality::{Limits, Survey, ceiling};
+use crate::verdict::service::{Services, may_be_refined};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
 pub struct Timeline {
@@ -37,17 +40,75 @@ pub(crate) struct Judged {
     pub(crate) limits: Limits,
     /// Connections that hold a place without using it.
     pub(crate) inventory: Inventory,
+    glances: Vec<Glance>,
+}
+
+/// What the first look at a flow left: millions of flows have nothing to say beside their verdict.
+#[derive(Clone, Copy)]
+enum Glance {
+    /// This verdict, no silence, no probe, and nothing that its service could change.
+    Plain(VerdictId),
+    /// Anything else.
+    Telling,
+}
+
+impl Glance {
+    fn at(flow: &Flow, verdict: &Verdict) -> Self {
+        let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
+        let probed = Direction::BOTH.into_iter().any(|direction| flow.probes(direction).is_some());
+        let of_service = verdict.id.is_about_service() || may_be_refined(flow, verdict);
+        let waited = verdict.reasons.contains(&Reason::HttpStatus(504));
+        if silent || probed || of_service || waited { Self::Telling } else { Self::Plain(verdict.id) }
+    }
+
+    const fn is_plain(self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
 }
 
 impl Judged {
+    /// Looks at each flow twice: what it says by itself, and what it says beside the others.
     pub(crate) fn new(timeline: Timeline) -> Self {
-        let mut limits = limits(&timeline.analysis);
+        let analysis = &timeline.analysis;
+        let mut survey = Survey::new(analysis);
+        let mut services = Services::default();
+        let mut inventory = Inventory::default();
+        let mut glances = Vec::with_capacity(analysis.flows.len());
+        for (number, flow) in (0..).zip(analysis.flows.iter()) {
+            let verdict = judge(&flow, analysis);
+            survey.add(number, &flow);
+            services.add(&flow, &verdict);
+            inventory.add(&flow, analysis.end);
+            glances.push(Glance::at(&flow, &verdict));
+        }
+        for (number, glance) in (0..).zip(&glances) {
+            if glance.is_plain() && !survey.wants_all() {
+                analysis.flows.server(number).into_iter().for_each(|server| services.count(server));
+            } else if let Some(flow) = analysis.flows.get(number) {
+                survey.add_again(&flow);
+                services.count(flow.server());
+            }
+        }
+        let mut limits = survey.finish();
         for (_, info) in &timeline.files {
             limits.enter(info);
         }
-        let services = Services::gather(&timeline.analysis);
-        let inventory = Inventory::take(&timeline.analysis);
-        Self { timeline, services, limits, inventory }
+        Self { timeline, services, limits, inventory, glances }
+    }
+
+    /// All flows with their verdicts, those aside whose verdict is all that there is to say: of them the verdict's id alone.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Result<(Cow<'_, Flow>, Verdict), VerdictId>> {
+        (0..).zip(&self.glances).filter_map(|(number, glance)| match glance {
+            Glance::Plain(id) => Some(Err(*id)),
+            Glance::Telling => self.judged(number).map(Ok),
+        })
+    }
+
+    /// Flow `number` with its verdict.
+    pub(crate) fn judged(&self, number: u32) -> Option<(Cow<'_, Flow>, Verdict)> {
+        let flow = self.timeline.analysis.flows.get(number)?;
+        let verdict = self.verdict(&flow);
+        Some((flow, verdict))
     }
 
     /// The verdict on `flow`, no surer than the capture allows.

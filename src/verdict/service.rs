@@ -131,22 +131,26 @@ impl Services {
     /// Gathers the silences of all flows, each flow judged by itself.
     #[must_use]
     pub fn gather(analysis: &Analysis) -> Self {
-        let mut by_server: HashMap<Socket, Service> = HashMap::new();
-        for flow in &analysis.flows {
-            let repeats = Direction::BOTH.into_iter().any(|side| flow.end(side).counters.retransmissions > 0);
-            let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
-            if !silent && !repeats && flow.resets().next().is_none() {
-                continue;
-            }
-            let verdict = judge(flow, analysis);
-            by_server.entry(flow.server()).or_default().add(flow, &verdict);
+        let mut services = Self::default();
+        analysis.flows.iter().for_each(|flow| services.add(&flow, &judge(&flow, analysis)));
+        analysis.flows.iter().for_each(|flow| services.count(flow.server()));
+        services
+    }
+
+    /// First look at a flow, with its own verdict: what it says of its service.
+    pub(crate) fn add(&mut self, flow: &Flow, verdict: &Verdict) {
+        let repeats = Direction::BOTH.into_iter().any(|side| flow.end(side).counters.retransmissions > 0);
+        let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
+        if silent || repeats || flow.resets().next().is_some() {
+            self.by_server.entry(flow.server()).or_default().add(flow, verdict);
         }
-        for flow in &analysis.flows {
-            if let Some(service) = by_server.get_mut(&flow.server()) {
-                service.flows += 1;
-            }
+    }
+
+    /// Second look: counts a flow of `server`, if anything was said of it.
+    pub(crate) fn count(&mut self, server: Socket) {
+        if let Some(service) = self.by_server.get_mut(&server) {
+            service.flows += 1;
         }
-        Self { by_server }
     }
 
     /// The service at `server`, if a flow of it was ever silent.
@@ -214,6 +218,11 @@ impl Service {
         let until = gap.start.time.plus(gap.length);
         first <= until && gap.start.time <= last
     }
+}
+
+/// Whether the other flows of its service may change the verdict on `flow`.
+pub(crate) fn may_be_refined(flow: &Flow, verdict: &Verdict) -> bool {
+    verdict.gap.is_some() || is_ambiguous(verdict) || died_of_age(flow, verdict).is_some()
 }
 
 /// The RST that ended the flow, if an age limit could have sent it: its beginning is known, and no endpoint aborted it.

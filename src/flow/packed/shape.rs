@@ -46,7 +46,7 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         last,
         last_payload,
         turn,
-        ends: [initiator, responder],
+        ends: [client, server],
         last_kinds,
         heard,
         probes: _,
@@ -55,7 +55,7 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         extras,
         heads: _,
     } = flow;
-    coder.flag(initiator_is_low);
+    initiator(coder, initiator_is_low);
     let mut by_handshake = *orientation == Orientation::Handshake;
     coder.flag(&mut by_handshake);
     *orientation = if by_handshake { Orientation::Handshake } else { Orientation::Inferred };
@@ -65,8 +65,8 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         *stream = u32::try_from(wide).unwrap_or_default();
     });
     coder.mark(first);
-    end(coder, initiator, 0);
-    end(coder, responder, 1);
+    end(coder, client, 0);
+    end(coder, server, 1);
     coder.mark(last);
     coder.option(last_payload, |coder, mark| coder.mark(mark));
     turn_of(coder, turn);
@@ -75,6 +75,11 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         coder.option(heard, |coder, mark| coder.mark(mark));
     }
     coder.option(extras, |coder, extras| few_extras(coder, extras));
+}
+
+/// Which end initiated.
+pub(super) fn initiator(coder: &mut impl Coder, is_low: &mut bool) {
+    coder.flag(is_low);
 }
 
 fn turn_of(coder: &mut impl Coder, turn: &mut Option<Turn>) {

@@ -22,9 +22,11 @@ pub(super) fn test(
     several_files: bool,
 ) -> model::Assumption {
     let flows = timelines.iter().enumerate().flat_map(|(timeline, judged)| {
-        (0..)
-            .zip(&judged.timeline.analysis.flows)
-            .map(move |(index, flow)| (numbers.number(timeline, index).unwrap_or(index), flow, judged.verdict(flow)))
+        let flows = (0..).zip(judged.timeline.analysis.flows.iter());
+        flows.map(move |(index, flow)| {
+            let verdict = judged.verdict(&flow);
+            (numbers.number(timeline, index).unwrap_or(index), flow, verdict)
+        })
     });
     let assumption = assume(entry, flows);
     model::Assumption {

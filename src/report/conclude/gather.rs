@@ -57,9 +57,15 @@ impl Gathered {
     pub(super) fn from(timelines: &[Judged], numbers: &FlowNumbers) -> Self {
         let mut gathered = Self::default();
         for (timeline, judged) in timelines.iter().enumerate() {
-            for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+            for (index, flow) in (0..).zip(judged.each()) {
                 let number = numbers.number(timeline, index).unwrap_or(index);
-                gathered.add(number, flow, judged.verdict(flow));
+                match flow {
+                    Ok((flow, verdict)) => gathered.add(number, &flow, verdict),
+                    Err(id) if gathered.is_known(id) => gathered.add_plain(number, id),
+                    Err(_) => {
+                        judged.judged(index).into_iter().for_each(|(flow, verdict)| gathered.add(number, &flow, verdict));
+                    }
+                }
             }
         }
         gathered.matter.sort_unstable();
@@ -76,6 +82,20 @@ impl Gathered {
         self.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0)
     }
 
+    /// Whether a flow with this verdict that says nothing else is but one more.
+    fn is_known(&self, id: VerdictId) -> bool {
+        !id.matters() || self.groups.contains_key(&(id, None))
+    }
+
+    fn add_plain(&mut self, number: u32, id: VerdictId) {
+        self.flows = self.flows.saturating_add(1);
+        *self.counts.entry(id).or_default() += 1;
+        if id.matters() {
+            self.matter.push((id, number));
+            self.groups.entry((id, None)).and_modify(|group| group.flows.push(number));
+        }
+    }
+
     fn add(&mut self, number: u32, flow: &Flow, verdict: Verdict) {
         self.flows = self.flows.saturating_add(1);
         *self.counts.entry(verdict.id).or_default() += 1;
@@ -87,8 +107,7 @@ impl Gathered {
             return;
         }
         self.matter.push((verdict.id, number));
-        let about_service = verdict.id.is_idle_death() || verdict.id == VerdictId::KeepaliveExhausted;
-        let own = (verdict.id, Some(flow.server()).filter(|_| about_service));
+        let own = (verdict.id, Some(flow.server()).filter(|_| verdict.id.is_about_service()));
         // A service that has its group keeps it: else its later flows would be missing from the count.
         let crowded = self.groups.len() >= GROUPS && !self.groups.contains_key(&own);
         let key = if crowded { (verdict.id, None) } else { own };
