@@ -15,7 +15,7 @@ use crate::flow::classify::{Class, classify};
 use crate::flow::duplicates::Duplicates;
 use crate::flow::fragments::{Completed, Fragments};
 use crate::flow::store::{AWAKE, Flows, Store};
-use crate::flow::table::{FlowTable, Place};
+use crate::flow::table::{FlowTable, Hashed, Place};
 use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::time::Timestamp;
 use crate::wire::{self, Decoded, Flags, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
@@ -102,6 +102,22 @@ impl Default for Options {
     }
 }
 
+/// A record that was looked at and not yet taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    record: Record<'a>,
+    decoded: Decoded<'a>,
+    key: Option<Hashed>,
+}
+
+impl Ahead<'_> {
+    /// When the record was captured.
+    #[must_use]
+    pub const fn time(&self) -> Timestamp {
+        self.record.time
+    }
+}
+
 /// The analysis of one timeline.
 pub struct Analyzer {
     options: Options,
@@ -160,6 +176,29 @@ impl Analyzer {
 
     /// Takes one record.
     pub fn push<'a>(&mut self, record: &Record<'a>) -> Seen<'a> {
+        self.take(self.look_ahead(*record))
+    }
+
+    /// Looks at a record that is taken a little later: all that can be said of it without its flow.
+    #[must_use]
+    pub fn look_ahead<'a>(&self, record: Record<'a>) -> Ahead<'a> {
+        let decoded = wire::decode(record.link, record.data, record.original_len);
+        let key = match &decoded {
+            Decoded::Segment(segment) => Some(self.table.key(segment)),
+            _ => None,
+        };
+        Ahead { record, decoded, key }
+    }
+
+    /// Has the memory of these records' flows brought near, all at a time: it is far away in a capture of many flows,
+    /// and waiting for one after the other is what reading such a capture costs most.
+    pub fn touch(&self, ahead: &[Ahead<'_>]) {
+        self.table.touch(ahead.iter().filter_map(|ahead| ahead.key.as_ref()));
+    }
+
+    /// Takes a record that was looked at. Records are taken in their order.
+    pub fn take<'a>(&mut self, ahead: Ahead<'a>) -> Seen<'a> {
+        let Ahead { record, decoded, key } = ahead;
         self.clock = self.clock.max(record.time);
         self.start = Some(self.start.map_or(record.time, |start| start.min(record.time)));
         let mark = Mark { time: record.time, frame: FrameId::new(self.file, record.frame) };
@@ -167,8 +206,11 @@ impl Analyzer {
             account.records += 1;
             account.pace.add(record.time);
         });
-        match wire::decode(record.link, record.data, record.original_len) {
-            Decoded::Segment(segment) => Seen::Segment(self.push_segment(segment, mark, record.interface)),
+        match decoded {
+            Decoded::Segment(segment) => {
+                let key = key.unwrap_or_else(|| self.table.key(&segment));
+                Seen::Segment(self.push_segment(segment, &key, mark, record.interface))
+            }
             Decoded::Fragment(fragment) => {
                 if let Some(completed) = self.fragments.further(&fragment) {
                     self.complete(completed, mark);
@@ -221,8 +263,8 @@ impl Analyzer {
         }
     }
 
-    fn push_segment<'a>(&mut self, segment: Segment<'a>, mark: Mark, interface: u32) -> Labelled<'a> {
-        let place = self.table.place(&segment, mark);
+    fn push_segment<'a>(&mut self, segment: Segment<'a>, key: &Hashed, mark: Mark, interface: u32) -> Labelled<'a> {
+        let place = self.table.place(&segment, key, mark);
         let Place { flow: index, direction, .. } = place;
         let is_copy = self.duplicates.is_copy(index, direction, &segment, interface, mark.time);
         let cut = segment.payload.len() < segment.payload_len as usize;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
 use crate::flow::packed::{Aside, Packer, unpack, unpack_key, unpack_server};
+use crate::flow::table::AHEAD;
 use crate::flow::{Flow, FlowKey, Socket};
 use crate::time::Timestamp;
 
@@ -111,6 +112,22 @@ impl Store {
         {
             self.rest(place & !READY);
         }
+    }
+
+    /// Reads something of every line of memory that a segment of these flows will most likely change.
+    pub(super) fn touch(&self, numbers: &[Option<u32>]) {
+        let slots = numbers.iter().flatten().map(|number| {
+            let place = self.places.get(*number as usize).copied().unwrap_or_default();
+            if place & READY == 0 { None } else { self.slots.get((place & !READY) as usize) }
+        });
+        let mut flows = [None; AHEAD];
+        let mut sum = 0u64;
+        for (flow, slot) in flows.iter_mut().zip(slots) {
+            *flow = slot.map(|slot| &slot.flow);
+            sum ^= flow.map_or(0, Flow::touch);
+        }
+        sum = flows.iter().flatten().fold(sum, |sum, flow| sum ^ flow.touch_further());
+        std::hint::black_box(sum);
     }
 
     /// All flows as they are when the capture ends at `end`, to be read.

@@ -13,6 +13,18 @@ pub struct FlowTable {
     store: Store,
 }
 
+/// Segments that are looked at ahead of their turn at most.
+pub const AHEAD: usize = 32;
+
+/// The key of a segment, hashed.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashed {
+    key: FlowKey,
+    /// Whether the lower end sent the segment.
+    from_low: bool,
+    hash: u32,
+}
+
 /// Where a segment belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -35,10 +47,27 @@ impl FlowTable {
         Self { index: Index::default(), store: Store::new(awake) }
     }
 
+    /// The key of `segment`, and its place in this table.
+    #[must_use]
+    pub fn key(&self, segment: &Segment<'_>) -> Hashed {
+        let src = Socket::new(segment.src, segment.src_port);
+        let (key, from_low) = FlowKey::new(src, Socket::new(segment.dst, segment.dst_port));
+        Hashed { key, from_low, hash: self.index.hash(&key) }
+    }
+
+    /// Reads something of each flow's memory, so that it is at hand when [`place`](Self::place) asks for it: the same steps
+    /// for all flows together, since what does not depend on each other is fetched at the same time.
+    pub fn touch<'a>(&self, keys: impl Iterator<Item = &'a Hashed>) {
+        let mut numbers = [None; AHEAD];
+        for (number, key) in numbers.iter_mut().zip(keys) {
+            *number = self.index.peek(key.hash);
+        }
+        self.store.touch(&numbers);
+    }
+
     /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
-    pub fn place(&mut self, segment: &Segment<'_>, mark: Mark) -> Place {
-        let (key, from_low) = key(segment);
-        let hash = self.index.hash(&key);
+    pub fn place(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark) -> Place {
+        let Hashed { key, from_low, hash } = *key;
         let store = &self.store;
         let found = self.index.find(hash, |number| store.has_key(number, &key));
         let next = self.store.next();
@@ -98,10 +127,6 @@ impl FlowTable {
     pub(crate) fn into_store(self) -> Store {
         self.store
     }
-}
-
-fn key(segment: &Segment<'_>) -> (FlowKey, bool) {
-    FlowKey::new(Socket::new(segment.src, segment.src_port), Socket::new(segment.dst, segment.dst_port))
 }
 
 /// How a segment opens a flow.

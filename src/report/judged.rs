@@ -8,12 +8,12 @@ use crate::flow::{Direction, Flow, FrameId};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
-use crate::verdict::{Reason, Verdict, VerdictId};
 use crate::verdict::advice::Stack;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::outcome::judge;
 use crate::verdict::quality::{Limits, Survey, ceiling};
 use crate::verdict::service::{Services, may_be_refined};
+use crate::verdict::{Reason, Verdict, VerdictId};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
 pub struct Timeline {

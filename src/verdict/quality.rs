@@ -190,9 +190,8 @@ impl<'a> Survey<'a> {
     pub(crate) fn finish(mut self) -> Limits {
         let one_way = self.sides.one_way().iter().filter_map(|number| self.analysis.flows.get(*number));
         let one_sided = one_way.filter(|flow| self.sides.is_one_sided(flow));
-        let (one_sided, lacking) = one_sided.fold((0, 0), |(count, lacking), flow| {
-            (count + 1, lacking + u64::from(lacks_octets(&flow)))
-        });
+        let (one_sided, lacking) =
+            one_sided.fold((0, 0), |(count, lacking), flow| (count + 1, lacking + u64::from(lacks_octets(&flow))));
         self.limits.one_sided = one_sided;
         self.limits.incomplete = self.lacking - lacking;
         self.limits.selection = Selection::of(&self.limits.traffic, self.unseen);

@@ -37,7 +37,8 @@ pub(crate) struct Tale {
 
 /// The tales of all flows, in the order of their first frames.
 pub(crate) fn tales(outcome: &Outcome, names: &Names<'_>) -> Vec<Tale> {
-    let of_flow = |(index, flow): (usize, Cow<'_, Flow>)| Teller::new(&flow, names).map(|teller| teller.tell(outcome, index));
+    let of_flow =
+        |(index, flow): (usize, Cow<'_, Flow>)| Teller::new(&flow, names).map(|teller| teller.tell(outcome, index));
     outcome.analysis.flows.iter().enumerate().filter_map(of_flow).collect()
 }
 

@@ -236,16 +236,8 @@ fn counters_of(coder: &mut impl Coder, counters: &mut Counters) {
 }
 
 fn baseline_of(coder: &mut impl Coder, baseline: &mut Baseline) {
-    let Baseline {
-        hop_limits,
-        data_hop_limits,
-        last_ip_id,
-        ip_id_zero,
-        ip_id_step,
-        ip_id_jump,
-        src_mac,
-        timestamps,
-    } = baseline;
+    let Baseline { hop_limits, data_hop_limits, last_ip_id, ip_id_zero, ip_id_step, ip_id_jump, src_mac, timestamps } =
+        baseline;
     for (hop_limit, count) in hop_limits {
         coder.count(count);
         if *count == 0 {

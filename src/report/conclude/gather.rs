@@ -63,7 +63,10 @@ impl Gathered {
                     Ok((flow, verdict)) => gathered.add(number, &flow, verdict),
                     Err(id) if gathered.is_known(id) => gathered.add_plain(number, id),
                     Err(_) => {
-                        judged.judged(index).into_iter().for_each(|(flow, verdict)| gathered.add(number, &flow, verdict));
+                        judged
+                            .judged(index)
+                            .into_iter()
+                            .for_each(|(flow, verdict)| gathered.add(number, &flow, verdict));
                     }
                 }
             }
