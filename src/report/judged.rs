@@ -4,16 +4,18 @@ use std::borrow::Cow;
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
+use crate::flow::heads::Hello;
 use crate::flow::{Direction, Flow, FrameId};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
 use crate::verdict::advice::Stack;
+use crate::verdict::group::Groups;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::outcome::judge;
 use crate::verdict::quality::{Limits, Survey, ceiling};
-use crate::verdict::service::{Services, may_be_refined};
-use crate::verdict::{Reason, Verdict, VerdictId};
+use crate::verdict::service::{Service, Services, is_telling, may_be_refined};
+use crate::verdict::{Verdict, VerdictId};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
 pub struct Timeline {
@@ -36,18 +38,22 @@ pub struct Asked<'a> {
 pub(crate) struct Judged {
     pub(crate) timeline: Timeline,
     pub(crate) services: Services,
+    /// Services behind one box.
+    pub(crate) groups: Groups,
     /// What limits the verdicts.
     pub(crate) limits: Limits,
     /// Connections that hold a place without using it.
     pub(crate) inventory: Inventory,
+    /// Of each flow.
     glances: Vec<Glance>,
 }
 
-/// What the first look at a flow left: millions of flows have nothing to say beside their verdict.
+/// What the first look at a flow left: millions of flows have nothing to say beside their verdict, and need not be unpacked
+/// again.
 #[derive(Clone, Copy)]
 enum Glance {
-    /// This verdict, no silence, no probe, and nothing that its service could change.
-    Plain(VerdictId),
+    /// This verdict, no silence, no probe, no name, and nothing that its service could change.
+    Plain { verdict: VerdictId, is_telling: bool },
     /// Anything else.
     Telling,
 }
@@ -57,12 +63,10 @@ impl Glance {
         let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
         let probed = Direction::BOTH.into_iter().any(|direction| flow.probes(direction).is_some());
         let of_service = verdict.id.is_about_service() || may_be_refined(flow, verdict);
-        let waited = verdict.reasons.contains(&Reason::HttpStatus(504));
-        if silent || probed || of_service || waited { Self::Telling } else { Self::Plain(verdict.id) }
-    }
-
-    const fn is_plain(self) -> bool {
-        matches!(self, Self::Plain(_))
+        if silent || probed || of_service || flow.heads().is_some() {
+            return Self::Telling;
+        }
+        Self::Plain { verdict: verdict.id, is_telling: is_telling(flow) }
     }
 }
 
@@ -82,25 +86,46 @@ impl Judged {
             glances.push(Glance::at(&flow, &verdict));
         }
         for (number, glance) in (0..).zip(&glances) {
-            if glance.is_plain() && !survey.wants_all() {
-                analysis.flows.server(number).into_iter().for_each(|server| services.count(server));
-            } else if let Some(flow) = analysis.flows.get(number) {
-                survey.add_again(&flow);
-                services.count(flow.server());
+            match glance {
+                Glance::Plain { is_telling: true, .. } if !survey.wants_all() => {
+                    analysis.flows.server(number).into_iter().for_each(|server| services.count(server));
+                }
+                _ => {
+                    if let Some(flow) = analysis.flows.get(number) {
+                        survey.add_again(&flow);
+                        services.add_again(&flow);
+                    }
+                }
             }
         }
+        services.conclude(analysis);
         let mut limits = survey.finish();
         for (_, info) in &timeline.files {
             limits.enter(info);
         }
-        Self { timeline, services, limits, inventory, glances }
+        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory, glances };
+        judged.groups = judged.groups();
+        judged
     }
 
-    /// All flows with their verdicts, those aside whose verdict is all that there is to say: of them the verdict's id alone.
-    pub(crate) fn each(&self) -> impl Iterator<Item = Result<(Cow<'_, Flow>, Verdict), VerdictId>> {
+    fn groups(&self) -> Groups {
+        if !self.services.several_died() {
+            return Groups::default();
+        }
+        let died = |flow: &Cow<'_, Flow>| self.services.of(flow.server()).is_some_and(Service::has_deaths);
+        let flows = self.timeline.analysis.flows.iter().filter(died);
+        let with_verdicts = flows.map(|flow| {
+            let verdict = self.verdict(&flow);
+            (flow, verdict)
+        });
+        Groups::form(&self.services, with_verdicts)
+    }
+
+    /// All flows by their numbers; of those with nothing to say beside their verdict that alone.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Result<Cow<'_, Flow>, VerdictId>)> {
         (0..).zip(&self.glances).filter_map(|(number, glance)| match glance {
-            Glance::Plain(id) => Some(Err(*id)),
-            Glance::Telling => self.judged(number).map(Ok),
+            Glance::Plain { verdict, .. } => Some((number, Err(*verdict))),
+            Glance::Telling => Some((number, Ok(self.timeline.analysis.flows.get(number)?))),
         })
     }
 
@@ -136,12 +161,25 @@ pub(crate) const fn frame(id: FrameId, several_files: bool) -> Frame {
 pub(crate) fn request(flow: &Flow) -> Option<String> {
     flow.end(Direction::FromResponder).last?;
     let heads = flow.heads()?;
-    let server_name = heads.tls().and_then(|hello| hello.server_name.as_ref());
-    match (heads.request(Direction::FromInitiator), heads.host(Direction::FromInitiator), server_name) {
-        (Some(name), Some(host), _) => Some(format!("{name} (host {host})")),
-        (Some(name), None, Some(server_name)) => Some(format!("{name} to {server_name}")),
-        (Some(name), None, None) => Some(name.to_owned()),
-        (None, _, Some(server_name)) => Some(format!("something encrypted, to {server_name}")),
-        (None, _, None) => None,
+    let name = heads.request(Direction::FromInitiator);
+    if let Some(hello) = heads.tls() {
+        return Some(format!("{}{}", name.unwrap_or("TLS data"), tls(hello)));
     }
+    let host = heads.host(Direction::FromInitiator);
+    Some(match host {
+        Some(host) => format!("{} (host {host})", name?),
+        None => name?.to_owned(),
+    })
+}
+
+/// What the hello of a TLS connection tells of what is encrypted.
+fn tls(hello: &Hello) -> String {
+    let server_name = hello.server_name.as_ref().map(|name| format!("SNI {name}"));
+    let protocol = match (&hello.agreed, &hello.alpn) {
+        (Some(agreed), _) => Some(format!("ALPN {agreed}")),
+        (None, Some(offered)) => Some(format!("ALPN {offered} offered")),
+        (None, None) => None,
+    };
+    let known: Vec<_> = server_name.into_iter().chain(protocol).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
 }

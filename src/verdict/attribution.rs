@@ -13,7 +13,7 @@ const TOGETHER: Span = Span::from_millis(50);
 /// Answers under this time are too close to the capture point to tell a box from a host.
 const NEAR: Span = Span::from_millis(1);
 /// Windows that name a vendor: Citrix NetScaler, no control block (CTX583058) and idle clean-up (CTX492010).
-const VENDOR_WINDOWS: [u16; 2] = [8201, 9300];
+pub(crate) const VENDOR_WINDOWS: [u16; 2] = [8201, 9300];
 /// A hop limit this far from the sender's is another sender's; less may be another path (ECMP).
 const FAR_HOPS: u8 = 3;
 
@@ -136,6 +136,7 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
             let syn_alone = reset.trigger.is_some_and(|trigger| trigger.kind == SegmentKind::SynAck);
             let points = match distance {
                 _ if syn_alone => 1,
+                FAR_HOPS.. if !reset.has_ack && is_kernels_own(reset.hop_limit, nearest) => 1,
                 1..FAR_HOPS if steady && reset.hop_limit > nearest => 3,
                 1..FAR_HOPS => 1,
                 _ => 4,
@@ -207,6 +208,13 @@ fn weigh_shape(flow: &Flow, reset: &Reset, scales: &mut Scales) {
             scales.against(1, Reason::IpIdBreaks);
         }
     }
+}
+
+/// Whether a hop limit is the default of the kernel whose sockets send 255 by choice (RFC 5082), after as many routers: a
+/// host without the connection answers with its kernel's own.
+fn is_kernels_own(hop_limit: u8, of_sockets: u8) -> bool {
+    let routers = u8::MAX - of_sockets;
+    of_sockets > 128 && [64_u8, 128].into_iter().any(|default| default.checked_sub(routers) == Some(hop_limit))
 }
 
 fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {
