@@ -94,8 +94,8 @@ impl<S: Sink> Stage<'_, S> {
     ) -> io::Result<()> {
         flow.ip_id = flow.ip_id.wrapping_add(1).max(1);
         let ack = if flags & ACK == 0 { 0 } else { flow.next[usize::from(by_client)] };
-        // A probe carries a garbage octet, data carry others.
-        let octet = if sort == Sort::Keepalive { 0 } else { 0x5a };
+        // A probe carries a garbage octet, data carry others, which begin no known protocol.
+        let octet = if sort == Sort::Keepalive { 0 } else { 0xa5 };
         let clock = (self.time_us / 1_000) as u32;
         let segment = Segment { by_client, seq, ack, flags, payload_len, octet, ip_id: flow.ip_id, clock };
         build(&mut self.frame, &flow.path, &segment);

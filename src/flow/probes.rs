@@ -100,7 +100,7 @@ pub struct Probes {
     /// The one before it, while still unanswered.
     pub previous: Option<Pending>,
     /// Segments that may become probes.
-    pub held: Option<Held>,
+    pub held: Option<Box<Held>>,
     /// Zero-window probes: time between the last two, or before the first one.
     pub window_spacing: Option<Span>,
     /// Zero-window probes: a doubling spacing has been seen.

@@ -69,8 +69,10 @@ impl Ages {
 /// The RST that ended the flow, if an age limit could have sent it: its beginning is known, and no endpoint aborted it.
 pub(crate) fn died_of_age<'a>(flow: &'a Flow, verdict: &Verdict) -> Option<&'a Reset> {
     let fits = matches!(verdict.id, VerdictId::InjectedReset | VerdictId::IdleReset | VerdictId::Inconclusive);
-    let (reset, _) = decisive(flow).filter(|_| fits && flow.orientation == Orientation::Handshake)?;
-    flow.is_established().then_some(reset)
+    if !fits || flow.orientation != Orientation::Handshake || !flow.is_established() {
+        return None;
+    }
+    decisive(flow).map(|(reset, _)| reset)
 }
 
 #[cfg(test)]

@@ -98,14 +98,29 @@ pub(super) trait Coder {
         }
     }
 
-    /// A length of time; most clocks count microseconds.
+    /// A length of time.
     fn span(&mut self, value: &mut Span) {
-        let nanos = value.as_nanos();
-        let mut is_micros = nanos % 1_000 == 0;
+        let mut nanos = value.as_nanos();
+        self.nanos(&mut nanos);
+        *value = Span::from_nanos(nanos);
+    }
+
+    /// Nanoseconds; most clocks count microseconds.
+    fn nanos(&mut self, value: &mut i64) {
+        let mut is_micros = *value % 1_000 == 0;
         self.flag(&mut is_micros);
-        let mut ticks = if is_micros { nanos / 1_000 } else { nanos };
+        let mut ticks = if is_micros { *value / 1_000 } else { *value };
         self.signed(&mut ticks);
-        *value = Span::from_nanos(if is_micros { ticks.wrapping_mul(1_000) } else { ticks });
+        *value = if is_micros { ticks.wrapping_mul(1_000) } else { ticks };
+    }
+
+    /// A point in time by its distance from the mark before.
+    fn new_time(&mut self, value: &mut Timestamp) {
+        let before = self.context().latest().time.as_nanos();
+        // Wrapping, since captures carry times from one end of the range to the other.
+        let mut step = value.as_nanos().wrapping_sub(before);
+        self.nanos(&mut step);
+        *value = Timestamp::from_nanos(before.wrapping_add(step));
     }
 
     /// A point in time, most often that of a mark.
@@ -115,11 +130,7 @@ pub(super) trait Coder {
             *value = mark.time;
             return;
         }
-        let before = self.context().latest().time;
-        // Wrapping, since captures carry times from one end of the range to the other.
-        let mut step = Span::from_nanos(value.as_nanos().wrapping_sub(before.as_nanos()));
-        self.span(&mut step);
-        *value = Timestamp::from_nanos(before.as_nanos().wrapping_add(step.as_nanos()));
+        self.new_time(value);
     }
 
     /// A frame, most often that of a mark.
@@ -140,10 +151,7 @@ pub(super) trait Coder {
             return;
         }
         self.new_frame(&mut value.frame);
-        let before = self.context().latest().time;
-        let mut step = Span::from_nanos(value.time.as_nanos().wrapping_sub(before.as_nanos()));
-        self.span(&mut step);
-        value.time = Timestamp::from_nanos(before.as_nanos().wrapping_add(step.as_nanos()));
+        self.new_time(&mut value.time);
         self.context().remember(*value);
     }
 
