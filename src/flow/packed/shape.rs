@@ -74,7 +74,8 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         kind_of(coder, kind);
         coder.option(heard, |coder, mark| coder.mark(mark));
     }
-    coder.option(extras, |coder, extras| few_extras(coder, extras));
+    let macs = [client.baseline.src_mac, server.baseline.src_mac];
+    coder.option(extras, |coder, extras| few_extras(coder, extras, macs));
 }
 
 /// Which end initiated.
@@ -285,7 +286,7 @@ fn silence_of(coder: &mut impl Coder, silence: &mut Silence) {
 }
 
 /// Extras without tunnel, real client and ICMP errors.
-fn few_extras(coder: &mut impl Coder, extras: &mut Box<Extras>) {
+fn few_extras(coder: &mut impl Coder, extras: &mut Box<Extras>, macs: [Option<[u8; 6]>; 2]) {
     let Extras { tunnel: _, real_client: _, icmp: _, resets, clock_steps, replayed } = extras.as_mut();
     coder.count(clock_steps);
     coder.flag(replayed);
@@ -293,7 +294,7 @@ fn few_extras(coder: &mut impl Coder, extras: &mut Box<Extras>) {
     coder.bits(&mut count, 2);
     let known = u8::try_from(resets.total()).unwrap_or(u8::MAX);
     (known..count).for_each(|_| resets.push(blank_reset()));
-    resets.iter_mut().for_each(|reset| reset_of(coder, reset));
+    resets.iter_mut().for_each(|reset| reset_of(coder, reset, macs));
 }
 
 fn blank_reset() -> Reset {
@@ -318,7 +319,8 @@ fn blank_reset() -> Reset {
     }
 }
 
-fn reset_of(coder: &mut impl Coder, reset: &mut Reset) {
+/// A RST; the ends sent from `macs`, one of which it most often comes from as well.
+fn reset_of(coder: &mut impl Coder, reset: &mut Reset, macs: [Option<[u8; 6]>; 2]) {
     let Reset {
         mark,
         direction,
@@ -352,7 +354,14 @@ fn reset_of(coder: &mut impl Coder, reset: &mut Reset) {
     coder.octet(hop_limit);
     id_of(coder, ip_id);
     coder.flag(timestamps);
-    mac_of(coder, src_mac);
+    let usual = macs.get(side).copied().flatten();
+    let mut is_usual = *src_mac == usual;
+    coder.flag(&mut is_usual);
+    if is_usual {
+        *src_mac = usual;
+    } else {
+        mac_of(coder, src_mac);
+    }
     coder.count(payload_len);
     acceptability_of(coder, acceptability);
     coder.span(silence);

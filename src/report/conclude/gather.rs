@@ -66,7 +66,8 @@ pub(super) struct Gathered {
     pub(super) kept_alive: (u64, u64, u64),
     /// Flows that the server ended because of too many PINGs.
     pub(super) pings: TooManyPings,
-    matter: Vec<(VerdictId, u32)>,
+    /// Flows that matter, by verdict, in their order.
+    matter: BTreeMap<VerdictId, Vec<u32>>,
 }
 
 impl Gathered {
@@ -90,7 +91,7 @@ impl Gathered {
                 gathered.add(number, &flow, &verdict, behind);
             }
         }
-        gathered.matter.sort_unstable();
+        gathered.matter.values_mut().for_each(|numbers| numbers.sort_unstable());
         gathered.look_elsewhere(timelines, numbers);
         gathered
     }
@@ -126,8 +127,11 @@ impl Gathered {
     }
 
     /// Numbers of the flows that matter, the worst verdicts first.
-    pub(super) fn matter(&self) -> Vec<u32> {
-        self.matter.iter().map(|(_, number)| *number).collect()
+    pub(super) fn into_matter(self) -> Vec<u32> {
+        let mut lists = self.matter.into_values();
+        let mut all = lists.next().unwrap_or_default();
+        lists.for_each(|list| all.extend(list));
+        all
     }
 
     /// Flows that the capture cannot decide.
@@ -144,7 +148,7 @@ impl Gathered {
         self.flows = self.flows.saturating_add(1);
         *self.counts.entry(id).or_default() += 1;
         if id.matters() {
-            self.matter.push((id, number));
+            self.matter.entry(id).or_default().push(number);
             self.groups.entry((id, None)).and_modify(|group| group.flows.push(number));
         }
     }
@@ -158,7 +162,7 @@ impl Gathered {
         }
         let pinged = self.pings.enter(number, flow);
         if verdict.id.matters() || pinged {
-            self.matter.push((verdict.id, number));
+            self.matter.entry(verdict.id).or_default().push(number);
         }
         if !verdict.id.matters() {
             return;
