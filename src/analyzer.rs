@@ -18,7 +18,7 @@ use crate::flow::store::{AWAKE, Flows, Store};
 use crate::flow::table::{FlowTable, Hashed, Place};
 use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded, Flags, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
+use crate::wire::{self, Decoded, Flags, Fragment, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
 
 /// ICMP redirect (RFC 792): Wireshark reads no more of its quote than the ports.
 const REDIRECT: u8 = 5;
@@ -33,7 +33,7 @@ pub enum Seen<'a> {
     /// A segment, classified.
     Segment(Labelled<'a>),
     /// A later fragment, accounted for.
-    Fragment,
+    Fragment(Fragment),
     /// An ICMP error about a segment.
     Icmp(IcmpError),
     /// Nothing for this analysis.
@@ -110,11 +110,11 @@ pub struct Ahead<'a> {
     key: Option<Hashed>,
 }
 
-impl Ahead<'_> {
-    /// When the record was captured.
+impl<'a> Ahead<'a> {
+    /// The record.
     #[must_use]
-    pub const fn time(&self) -> Timestamp {
-        self.record.time
+    pub const fn record(&self) -> Record<'a> {
+        self.record
     }
 }
 
@@ -215,7 +215,7 @@ impl Analyzer {
                 if let Some(completed) = self.fragments.further(&fragment) {
                     self.complete(completed, mark);
                 }
-                Seen::Fragment
+                Seen::Fragment(fragment)
             }
             Decoded::Icmp(error) => {
                 self.push_icmp(&error, mark);

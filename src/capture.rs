@@ -17,6 +17,7 @@ mod reader;
 mod record;
 mod set;
 mod sniff;
+mod spool;
 mod walk;
 mod window;
 mod write;
@@ -31,4 +32,5 @@ pub use info::{
 pub use reader::{Input, Progress, Reader};
 pub use record::{LinkType, Record};
 pub use set::{PlannedFile, Timelines, plan};
+pub use spool::Spool;
 pub use write::{InterfaceOptions, PcapWriter, PcapngWriter, SectionOptions};

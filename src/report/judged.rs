@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
+use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::heads::Hello;
 use crate::flow::{Direction, Flow, FrameId};
 use crate::report::model::Frame;
@@ -149,6 +150,13 @@ impl Judged {
     pub(crate) fn began(&self) -> Option<Timestamp> {
         self.timeline.files.iter().filter_map(|(_, info)| info.first_time).min()
     }
+}
+
+/// How the gap came out; one that a FIN ended came out well, unless the FIN was a timer's.
+pub(crate) fn outcome(verdict: &Verdict, clock: Clock, gap: &Gap) -> Outcome {
+    let fatal =
+        verdict.id == VerdictId::IdleClose && verdict.gap.is_some_and(|(on, of)| on == clock && of.start == gap.start);
+    if fatal { Outcome::Died } else { gap.outcome }
 }
 
 /// A frame as the report names it.
