@@ -49,6 +49,12 @@ needs_for_tests() {
     needs groff groff
     needs zsh zsh
     needs fish fish
+    # The tests of live capture play in network namespaces.
+    needs ip iproute2
+    needs nft nftables
+    needs ethtool ethtool
+    needs sysctl procps
+    needs python3 python3
     has_browser || missing+=(chromium)
 }
 

@@ -3,6 +3,7 @@
 //! The clock is the capture: the greatest record time seen is what silence is measured against at the end, so a file
 //! and a live run over the same packets see the same thing.
 
+mod eviction;
 mod traffic;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -134,7 +135,7 @@ pub struct Analyzer {
 
 /// Everything the analysis knows when the capture has ended.
 pub struct Analysis {
-    /// All flows, in the order of their first segment.
+    /// All flows that are there, in the order of their first segment.
     pub flows: Flows,
     /// Accounts per file, in the order of the files.
     pub accounts: Vec<FileAccount>,
@@ -239,10 +240,50 @@ impl Analyzer {
         self.shared.relabels.drain(..)
     }
 
-    /// Flow number `index`, as it stands; `None` if it is over, or silent for so long that it was packed.
+    /// Nothing was captured until `time`: silence lasts at least until then.
+    pub fn tick(&mut self, time: Timestamp) {
+        self.clock = self.clock.max(time);
+    }
+
+    /// The greatest time of a record or tick so far.
     #[must_use]
-    pub fn flow(&self, index: u32) -> Option<&Flow> {
-        self.table.flow(index)
+    pub const fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// Flow number `number`, as it stands; `None` if there is none, or if it was let go or packed.
+    #[must_use]
+    pub fn flow(&self, number: u32) -> Option<&Flow> {
+        self.table.flow(number)
+    }
+
+    /// All flows that are there and not packed, each with its number, in the order of their first segment.
+    pub fn flows(&self) -> impl Iterator<Item = (u32, &Flow)> {
+        self.table.numbered()
+    }
+
+    /// A copy of flow number `number` as it would come out if the capture ended at `end`.
+    #[must_use]
+    pub fn settled(&self, number: u32, end: Timestamp) -> Option<Flow> {
+        let mut flow = self.table.flow(number)?.clone();
+        flow.finish(end, &mut Vec::new());
+        Some(flow)
+    }
+
+    /// Holds the number of flows to `most`: when there are more, an eighth of them leaves, the closed ones first. Each is
+    /// handed to `gone` with its number, decided as far as it can be.
+    pub fn hold_to(&mut self, most: usize, mut gone: impl FnMut(u32, Flow)) {
+        if self.table.len() <= most {
+            return;
+        }
+        let leaving = eviction::Leaving::choose(self.table.numbered(), self.table.len(), most, self.clock);
+        let (clock, shared) = (self.clock, &mut self.shared);
+        let stays = |number: u32, flow: &Flow| !leaving.includes(number, flow);
+        self.table.retain(stays, |number, mut flow| {
+            flow.release_heads(&mut shared.heads);
+            flow.finish(clock, &mut shared.relabels);
+            gone(number, flow);
+        });
     }
 
     /// Decides what is still open, against the greatest time seen; further judgements on earlier segments go to

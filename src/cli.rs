@@ -6,6 +6,7 @@
 mod evidence;
 mod help;
 mod input;
+mod live;
 mod output;
 mod print;
 mod report;
@@ -24,6 +25,7 @@ use self::help::{
     TRACE_EXAMPLES, TRACE_USAGE, USAGE, help,
 };
 use self::input::SourceArgs;
+use self::live::LiveArgs;
 use self::output::{GeneralArgs, TimeArgs, WidthArgs};
 use self::print::Shell;
 use self::report::ReportArgs;
@@ -40,6 +42,8 @@ pub enum Run {
     Analyze(analyze::Job),
     /// One flow as a packet script.
     Script(commands::script::Job),
+    /// What happens on an interface.
+    Live(Box<commands::live::Job>),
     /// One line per segment.
     Trace(commands::trace::Job),
     /// The packets that the findings rest on, as a capture.
@@ -53,7 +57,8 @@ pub enum Run {
 /// Reads the command line. Help, the version and usage errors are printed, and the process ends with 0 or 2.
 #[must_use]
 pub fn parse() -> Run {
-    match Typed::parse().lower(&Surroundings::of_process()) {
+    let typed = live::with_subcommand(std::env::args_os().collect(), &COMMANDS);
+    match Typed::parse_from(typed).lower(&Surroundings::of_process()) {
         Ok(run) => run,
         Err(Refusal::Usage(error)) => error.exit(),
         Err(Refusal::NothingToRead(command)) => {
@@ -91,8 +96,14 @@ struct Typed {
     command: Option<Command>,
 }
 
+/// Names of the commands.
+const COMMANDS: [&str; 3] = ["live", "trace", "timeouts"];
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch an interface, or a capture that is still being made: warnings before a timer strikes, deaths as they happen
+    #[command(after_help = live::EXAMPLES, override_usage = live::USAGE)]
+    Live(Box<LiveArgs>),
     /// Print one line per segment with its classification
     #[command(after_help = TRACE_EXAMPLES, override_usage = TRACE_USAGE)]
     Trace(TraceArgs),
@@ -148,6 +159,7 @@ impl Typed {
                 let job = self.report.lower(self.source, &self.time, &self.width, &self.general, surroundings)?;
                 Ok(Run::Analyze(job))
             }
+            Some(Command::Live(args)) => Ok(Run::Live(Box::new(args.lower(&self.general, surroundings)?))),
             Some(Command::Trace(args)) => Ok(Run::Trace(args.lower(&self.general, surroundings)?)),
             Some(Command::Evidence(args)) => Ok(Run::Evidence(args.lower(&self.general, surroundings)?)),
             Some(Command::Timeouts { args, width }) => {

@@ -4,6 +4,7 @@ pub mod analyze;
 pub mod console;
 pub mod courses;
 pub mod evidence;
+pub mod live;
 pub mod output;
 pub mod print;
 pub mod progress;
@@ -91,6 +92,20 @@ pub enum Error {
     /// A template that is wrong.
     #[error("{0}")]
     Template(#[from] TemplateError),
+    /// Privileges cannot be given up as was asked.
+    #[error("cannot run as {user}: {reason}")]
+    User {
+        /// The user's name.
+        user: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Signals cannot be caught.
+    #[error("cannot catch signals: {source}")]
+    Signals {
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// A timeout that the table does not have is to be assumed.
     #[error("there is no timeout {id:?} in the table.{near} `idlegap timeouts` lists all of them")]
     NoTimeout {

@@ -10,6 +10,7 @@
 //! timeouts  the table of known timers
 //! verdict   flows, then groups of flows   -> findings
 //! report    the model and its renderers   -> words
+//! watch     the same, live                -> events
 //! commands  each a short story told with the floors above
 //! ```
 //!
@@ -27,4 +28,5 @@ pub mod seq;
 pub mod time;
 pub mod timeouts;
 pub mod verdict;
+pub mod watch;
 pub mod wire;

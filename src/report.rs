@@ -4,6 +4,7 @@ pub mod build;
 pub mod conclude;
 pub mod csv;
 pub mod escape;
+pub mod evicted;
 pub mod html;
 pub mod json;
 pub mod judged;

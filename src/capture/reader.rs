@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::ahead::ReadAhead;
 use super::compressed::{Compression, MAGIC_LEN};
-use super::info::{CaptureInfo, Container, Format, Truncation};
+use super::info::{CaptureInfo, Container, Format, Note, Truncation};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::sniff;
@@ -234,6 +234,11 @@ impl Reader {
             self.peeked = self.find()?;
         }
         Ok(self.peeked.as_ref().and_then(|found| found.time))
+    }
+
+    /// What the capture said between the records since the last call, before the record that was read last.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        self.info.take_notes()
     }
 
     /// What is known of the capture so far.

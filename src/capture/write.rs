@@ -202,6 +202,19 @@ impl<W: Write> PcapngWriter<W> {
         self.end()
     }
 
+    /// Says that nothing was captured on an interface until `time`: statistics that count nothing.
+    ///
+    /// # Errors
+    /// If the sink fails or if the time lies before 1970.
+    pub fn tick(&mut self, interface: u32, time: Timestamp) -> io::Result<()> {
+        self.statistics(interface, time, &Counters::default())
+    }
+
+    /// The sink.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.sink
+    }
+
     /// Flushes the sink and gives it back.
     ///
     /// # Errors

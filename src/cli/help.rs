@@ -10,6 +10,7 @@ pub(super) const ABOUT: &str = "Says which TCP connections in a packet capture d
 
 pub(super) const USAGE: &str = "idlegap [OPTIONS] FILE...
        idlegap [OPTIONS] -r FILE [BPF...]
+       idlegap live [OPTIONS] -i INTERFACE [BPF...]
        idlegap trace [OPTIONS] FILE...
        idlegap evidence [OPTIONS] FILE... -o OUT.pcapng
        idlegap timeouts [OPTIONS] [QUERY|ID]...
@@ -26,6 +27,7 @@ Examples:
   idlegap --report jira=t.txt --report csv=flows.csv incident.pcap
   idlegap trace --flow 3 incident.pcap           one line per segment of one flow
   idlegap evidence --anonymise incident.pcap -o ticket.pcapng    what can be shown to others
+  idlegap live -i eth0 tcp port 5432             what happens, as it happens
   idlegap timeouts 350                           who is known to give up after 350 s
   idlegap --assume aws-nlb-tcp incident.pcap     whether it can be that box
 

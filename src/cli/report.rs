@@ -127,6 +127,11 @@ fn extra(text: &str) -> Result<(ReportFormat, PathBuf), String> {
 }
 
 impl ReportArgs {
+    /// Whether the form of the report was named.
+    pub(super) const fn names_a_form(&self) -> bool {
+        self.format.is_some() || self.template.is_some() || self.brief
+    }
+
     /// From what was typed to the analysis that will run.
     pub(super) fn lower(
         self,

@@ -46,6 +46,11 @@ impl Surroundings {
         }
     }
 
+    /// Whether standard output is a terminal.
+    pub(super) const fn stdout_is_terminal(&self) -> bool {
+        self.stdout_is_terminal
+    }
+
     /// Columns for text that goes to `target`.
     pub(super) fn width(&self, asked: Option<u16>, target: &Target) -> u16 {
         let terminal = self.stdout_columns.filter(|_| *target == Target::Stdout);

@@ -10,6 +10,7 @@ use super::output::{self, Output, Target};
 use super::read::{Source, Unwatched, read};
 use super::spool::repeatable;
 use super::{Error, Status, courses, timeouts};
+use crate::capture::Input;
 use crate::report::build::{Asked, Built, build};
 use crate::report::html::{self, HtmlOptions, Material};
 use crate::report::json::{self, JsonOptions};
@@ -82,6 +83,18 @@ pub struct TemplateOptions {
     pub time: TimeFormat,
 }
 
+impl Job {
+    /// How times are shown in text.
+    #[must_use]
+    pub fn time(&self) -> TimeFormat {
+        let in_text = self.reports.iter().find_map(|wanted| match &wanted.format {
+            Format::Text(options) => Some(options.time),
+            _ => None,
+        });
+        in_text.unwrap_or_default()
+    }
+}
+
 /// Reads, analyses and reports.
 ///
 /// # Errors
@@ -91,8 +104,7 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     let table = timeouts::load(job.timeouts.as_deref())?;
     let assume = job.assume.as_deref().map(|id| assumed(&table, id)).transpose()?;
     // What cannot be written is said before hours of reading.
-    let printers = job.reports.iter().map(|wanted| printer(&wanted.format, &table)).collect::<Result<Vec<_>, _>>()?;
-    let outputs = output::open(job.reports.iter().map(|wanted| &wanted.target), &job.source.inputs)?;
+    let printers = prepare(&job.reports, &table, &job.source.inputs)?;
     let mut console = Console::new(job.quiet);
     let is_drawn = job.reports.iter().any(|wanted| matches!(wanted.format, Format::Html(_)));
     let source = if is_drawn { repeatable(&job.source)? } else { job.source.clone() };
@@ -103,18 +115,12 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     let built = build(reading.timelines, reading.numbers, &table, Asked { stack: job.stack, assume });
     let built = Arc::new(built);
     let courses = courses_to_draw(&job.reports, &source, &built)?;
-    for (printer, output) in printers.iter().zip(outputs) {
-        match print(printer, &built, &courses, output) {
-            // Nobody reads on, but the verdict and the other reports stand.
-            Err(error) if !error.is_broken_pipe() => console.error(&error),
-            _ => {}
-        }
-    }
+    print(printers, &built, &courses, &mut console);
     Ok(status(&console, &built.report, &job.fail_on))
 }
 
 /// The courses of flows that a page shows, by the numbers of the flows.
-type Courses = HashMap<u32, Timeline>;
+pub(super) type Courses = HashMap<u32, Timeline>;
 
 /// What pages show beside the report: it takes another reading, and only they need it.
 fn courses_to_draw(reports: &[Wanted], source: &Source, built: &Built) -> Result<Courses, Error> {
@@ -126,6 +132,35 @@ fn courses_to_draw(reports: &[Wanted], source: &Source, built: &Built) -> Result
         }
     }
     courses::read_again(source, drawn.into_values())
+}
+
+/// Reports that are ready to be written, each to its place.
+pub(super) type Prepared<'a> = Vec<(Printer<'a>, Output)>;
+
+/// Opens where the reports go, and reads what templates they need.
+///
+/// # Errors
+/// If a template is wrong or something cannot be written.
+pub(super) fn prepare<'a>(
+    reports: impl IntoIterator<Item = &'a Wanted, IntoIter: Clone>,
+    table: &'a Table,
+    inputs: &[Input],
+) -> Result<Prepared<'a>, Error> {
+    let reports = reports.into_iter();
+    let printers = reports.clone().map(|wanted| printer(&wanted.format, table)).collect::<Result<Vec<_>, _>>()?;
+    let outputs = output::open(reports.map(|wanted| &wanted.target), inputs)?;
+    Ok(printers.into_iter().zip(outputs).collect())
+}
+
+/// Writes the reports. One that fails is said, and the others are written.
+pub(super) fn print(prepared: Prepared<'_>, built: &Arc<Built>, courses: &Courses, console: &mut Console) {
+    for (printer, output) in prepared {
+        match print_one(&printer, built, courses, output) {
+            // Nobody reads on, but the verdict and the other reports stand.
+            Err(error) if !error.is_broken_pipe() => console.error(&error),
+            _ => {}
+        }
+    }
 }
 
 /// Writes a report in one form.
@@ -161,7 +196,7 @@ fn printer<'a>(format: &'a Format, table: &'a Table) -> Result<Printer<'a>, Erro
     })
 }
 
-fn print(printer: &Printer<'_>, built: &Arc<Built>, courses: &Courses, mut output: Output) -> Result<(), Error> {
+fn print_one(printer: &Printer<'_>, built: &Arc<Built>, courses: &Courses, mut output: Output) -> Result<(), Error> {
     match printer(built, courses, &mut output) {
         Ok(()) => output.finish(),
         Err(TemplateError::Write(error)) => Err(output.error(error)),
@@ -170,7 +205,7 @@ fn print(printer: &Printer<'_>, built: &Arc<Built>, courses: &Courses, mut outpu
 }
 
 /// The row with that id, however it was capitalised.
-fn assumed<'a>(table: &'a Table, id: &str) -> Result<&'a Entry, Error> {
+pub(super) fn assumed<'a>(table: &'a Table, id: &str) -> Result<&'a Entry, Error> {
     table.get(&id.trim().to_lowercase()).ok_or_else(|| {
         let near: Vec<_> = table.suggestions(id).into_iter().filter(|id| table.get(id).is_some()).collect();
         let near = if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(", ")) };
@@ -178,7 +213,7 @@ fn assumed<'a>(table: &'a Table, id: &str) -> Result<&'a Entry, Error> {
     })
 }
 
-fn status(console: &Console, report: &Report, fail_on: &[String]) -> Status {
+pub(super) fn status(console: &Console, report: &Report, fail_on: &[String]) -> Status {
     let is_match = |(id, count): &(String, u64)| *count > 0 && fail_on.contains(id);
     if console.failed() {
         Status::Failed

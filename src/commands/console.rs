@@ -69,7 +69,7 @@ impl Console {
     }
 
     /// Tells what was done, unless silence was asked for.
-    pub fn note(&mut self, message: &impl Display) {
+    pub fn note(&self, message: &impl Display) {
         if !self.quiet {
             self.print("", message);
         }

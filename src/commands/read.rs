@@ -5,7 +5,7 @@ use std::fs;
 use super::Error;
 use super::console::Console;
 use crate::analyzer::{Analyzer, Options, Seen};
-use crate::capture::{self, CaptureInfo, Filter, Input, PlannedFile, Reader, Record, Timelines, Truncation};
+use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Record, Timelines, Truncation};
 use crate::flow::Relabel;
 use crate::flow::table::AHEAD;
 use crate::report::build::Timeline;
@@ -177,12 +177,15 @@ impl Run {
                 analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
                 witness.settled()?;
             }
+            // Where ticks stand among the records makes no difference to a report.
+            reader.take_notes().iter().for_each(|note| heed(analyzer, note));
             let read = reader.batch().len();
             if read == 0 {
                 break;
             }
             (0..read).for_each(|_| console.step(|| reader.progress()));
         }
+        reader.take_notes().iter().for_each(|note| heed(analyzer, note));
         Ok(None)
     }
 
@@ -234,6 +237,13 @@ fn refuse_expression(source: &Source) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Expression { expression: expression.join(" "), file: files.name() })
+}
+
+/// A recording of a watch says how long nothing was captured; what else stands between records is entered with the file.
+fn heed(analyzer: &mut Analyzer, note: &Note) {
+    if let Note::Tick(time) = note {
+        analyzer.tick(*time);
+    }
 }
 
 /// The inputs without those that cannot be opened, where there are others. Pipes are left for their turn: they can be

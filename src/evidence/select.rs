@@ -14,6 +14,7 @@ use crate::time::{Span, Timestamp};
 use crate::verdict::outcome::judge;
 use crate::verdict::path::Path;
 use crate::verdict::quality::Selection as Filtered;
+use crate::verdict::service::Service;
 use crate::wire::Segment;
 
 /// First fragments remembered; a capture with more has other problems.
@@ -186,7 +187,7 @@ fn survivors(judged: &Judged, servers: &HashSet<Socket>) -> BTreeSet<(u32, Clock
 /// Of each service of which flows died at one age, or may have, the flow that grew oldest: it may refute a limit.
 fn oldest<F: Deref<Target = Flow>>(judged: &Judged, flows: impl Iterator<Item = (u32, F)>) -> Vec<u32> {
     let mut best: HashMap<Socket, (Span, u32)> = HashMap::new();
-    let died = |flow: &Flow| judged.services.of(flow.server()).is_some_and(|service| service.ages.died() > 0);
+    let died = |flow: &Flow| judged.services.of(flow.server()).is_some_and(Service::may_have_age_limit);
     for (index, flow) in flows.filter(|(_, flow)| flow.is_established() && died(flow)) {
         let age = flow.last.time.since(flow.first.time);
         let entry = best.entry(flow.server()).or_insert((age, index));

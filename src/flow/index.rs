@@ -73,6 +73,29 @@ impl Index {
         }
     }
 
+    /// Takes out the flow that `is_it`, if it is there.
+    pub(super) fn remove(&mut self, hash: u32, is_it: impl Fn(u32) -> bool) {
+        let Some((mut hole, _)) = self.place(hash, is_it) else { return };
+        self.used -= 1;
+        let mask = self.mask();
+        let mut place = hole;
+        // What stands behind the hole moves into it, unless its own place lies between.
+        loop {
+            place = (place + 1) & mask;
+            let Some(slot) = self.slots.get(place).copied().filter(|slot| slot.flow > 0) else { break };
+            let wanted = slot.hash as usize & mask;
+            if (place.wrapping_sub(wanted) & mask) >= (place.wrapping_sub(hole) & mask) {
+                if let Some(free) = self.slots.get_mut(hole) {
+                    *free = slot;
+                }
+                hole = place;
+            }
+        }
+        if let Some(free) = self.slots.get_mut(hole) {
+            *free = Slot::default();
+        }
+    }
+
     fn place(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
         let mask = self.mask();
         let mut place = hash as usize & mask;
@@ -126,6 +149,12 @@ mod tests {
             for (flow, hash) in (0..).zip(&hashes) {
                 prop_assert_eq!(index.find(*hash, |other| other == flow), Some(flow));
                 prop_assert_eq!(index.find(hash + 40, |_| true), None);
+            }
+            for (flow, hash) in (0..).zip(&hashes).filter(|(flow, _)| flow % 3 == 1) {
+                index.remove(*hash, |other| other == flow);
+            }
+            for (flow, hash) in (0..).zip(&hashes) {
+                prop_assert_eq!(index.find(*hash, |other| other == flow), (flow % 3 != 1).then_some(flow));
             }
             if let Some(hash) = hashes.first() {
                 index.replace(*hash, |flow| flow == 0, 1 << 20);

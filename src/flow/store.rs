@@ -23,6 +23,8 @@ const LOOKS: usize = 32;
 
 /// The flow is ready, and the rest of the place is its slot; else the place is where it lies packed.
 const READY: u32 = 1 << 31;
+/// The flow is not there any more: a slot that never is.
+const GONE: u32 = u32::MAX;
 
 /// All flows in the order of their first segment.
 pub(crate) struct Store {
@@ -33,6 +35,8 @@ pub(crate) struct Store {
     /// Slots that may be in use.
     awake: usize,
     hand: usize,
+    /// Flows that were taken out.
+    gone: usize,
     closing: VecDeque<u32>,
     packed: Vec<u8>,
     /// Octets of `packed` whose flow is awake again.
@@ -57,6 +61,7 @@ impl Store {
             free: Vec::new(),
             awake: awake.max(1),
             hand: 0,
+            gone: 0,
             closing: VecDeque::new(),
             packed: Vec::new(),
             stale: 0,
@@ -75,6 +80,28 @@ impl Store {
         let number = self.next();
         let slot = self.settle(flow, number);
         self.places.push(READY | slot);
+    }
+
+    /// Flows that are there.
+    pub(super) const fn len(&self) -> usize {
+        self.places.len() - self.gone
+    }
+
+    /// The flows that are ready, each with its number.
+    pub(super) fn ready(&self) -> impl Iterator<Item = (u32, &Flow)> {
+        (0..self.next()).filter_map(|number| Some((number, self.get(number)?)))
+    }
+
+    /// Takes flow `number` out, if it is ready. Its number is not given again.
+    pub(super) fn remove(&mut self, number: u32) -> Option<Flow> {
+        let place = self.places.get_mut(number as usize).filter(|place| **place & READY != 0)?;
+        let slot = *place & !READY;
+        let taken = self.slots.get_mut(slot as usize)?;
+        *place = GONE;
+        taken.is_used = false;
+        self.gone += 1;
+        self.free.push(slot);
+        Some(std::mem::replace(&mut taken.flow, Flow::blank()))
     }
 
     /// Whether flow `number` has this key.
@@ -103,8 +130,11 @@ impl Store {
         Some(&mut slot.flow)
     }
 
-    /// Flow `number` is over: it goes to rest when as many more are.
+    /// Flow `number` is over: it goes to rest when as many more are, unless all are to stay ready.
     pub(super) fn close(&mut self, number: u32) {
+        if self.awake == usize::MAX {
+            return;
+        }
         self.closing.push_back(number);
         if self.closing.len() > CLOSING.min(self.awake / 2)
             && let Some(number) = self.closing.pop_front()
@@ -266,14 +296,20 @@ pub struct Flows {
 impl Flows {
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.store.places.len()
+    pub const fn len(&self) -> usize {
+        self.store.len()
     }
 
     /// Whether there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.store.places.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.store.len() == 0
+    }
+
+    /// How many numbers were given, to flows that are not there any more as well.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.store.next()
     }
 
     /// Flow number `number`.
@@ -298,6 +334,11 @@ impl Flows {
 
     /// All flows.
     pub fn iter(&self) -> impl Iterator<Item = Cow<'_, Flow>> {
-        (0..self.store.next()).filter_map(|number| self.get(number))
+        self.numbered().map(|(_, flow)| flow)
+    }
+
+    /// All flows, each with its number.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, Cow<'_, Flow>)> {
+        (0..self.total()).filter_map(|number| Some((number, self.get(number)?)))
     }
 }

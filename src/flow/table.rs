@@ -5,6 +5,7 @@ use crate::flow::key::{FlowKey, Socket};
 use crate::flow::mark::Mark;
 use crate::flow::store::Store;
 use crate::flow::{Direction, Flow};
+use crate::time::Span;
 use crate::wire::{Flags, Segment};
 
 /// All flows in the order of their first segment, and the current generation of each tuple.
@@ -123,6 +124,35 @@ impl FlowTable {
         self.store.close(number);
     }
 
+    /// The flows that are ready, each with its number, in the order of their first segment: all of them, if so many may be.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Flow)> {
+        self.store.ready()
+    }
+
+    /// Flows that are there.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether no flow is there.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.store.len() == 0
+    }
+
+    /// Lets go of the ready flows that `keep` refuses, each handed to `gone` with its number. Costs a pass over all flows.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32, &Flow) -> bool, mut gone: impl FnMut(u32, Flow)) {
+        for number in 0..self.store.next() {
+            if self.store.get(number).is_some_and(|flow| !keep(number, flow))
+                && let Some(flow) = self.store.remove(number)
+            {
+                self.index.remove(self.index.hash(&flow.key), |other| other == number);
+                gone(number, flow);
+            }
+        }
+    }
+
     /// All flows, in the order of their first segment.
     pub(crate) fn into_store(self) -> Store {
         self.store
@@ -140,7 +170,7 @@ enum Opening {
     Reuse,
     /// A SYN-ACK with another number: a new generation whose SYN was not captured. Wireshark stays in its stream.
     Unseen(Option<u32>),
-    /// The same SYN again while time runs backwards: the capture holds the packets twice. Wireshark stays.
+    /// The same SYN again, as no host sends it: the capture holds the packets twice. Wireshark stays.
     Replay(Option<u32>),
 }
 
@@ -156,7 +186,16 @@ fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>, ma
     }
     match sender.base {
         Some(base) if base != segment.seq => Opening::Reuse,
-        Some(_) if mark.time < flow.last.time && flow.last_payload.is_some() => Opening::Replay(flow.stream),
+        Some(_) if flow.last_payload.is_some() && is_replay(flow, mark) => Opening::Replay(flow.stream),
         _ => Opening::None,
     }
+}
+
+/// Whether a SYN that comes again, after payload, is no late copy of the first: time runs backwards, or the connection is over,
+/// or no segment lives so long (MSL, RFC 9293 3.4.1).
+fn is_replay(flow: &Flow, mark: Mark) -> bool {
+    const SEGMENT_LIFETIME: Span = Span::from_secs(120);
+    let over = flow.is_over();
+    let again = over && mark.time.since(flow.first.time) > Span::from_secs(1);
+    mark.time < flow.last.time || again || mark.time.since(flow.last.time) > SEGMENT_LIFETIME
 }

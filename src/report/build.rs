@@ -6,6 +6,7 @@ use crate::flow::gaps::{Clock, Gap, Gaps};
 use crate::flow::mark::Mark;
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation};
 use crate::report::conclude;
+use crate::report::evicted::Evicted;
 pub use crate::report::judged::{Asked, Timeline};
 use crate::report::judged::{Judged, frame, outcome, request};
 use crate::report::model::{self, Both, Flows, Frame, Report};
@@ -38,10 +39,24 @@ pub struct Built {
 /// Builds the report of a run over `timelines`, whose flows have these `numbers`, with known timeouts from `table`.
 #[must_use]
 pub fn build(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &Table, asked: Asked<'_>) -> Built {
+    build_beside(timelines, numbers, table, asked, Evicted::default())
+}
+
+/// The same for a run in which flows had to leave before the end.
+#[must_use]
+pub fn build_beside(
+    timelines: Vec<Timeline>,
+    numbers: FlowNumbers,
+    table: &Table,
+    asked: Asked<'_>,
+    evicted: Evicted,
+) -> Built {
+    let Evicted { gathered, services, by_server } = evicted;
+    let judge = |timeline| Judged::new(timeline, services.clone(), &by_server);
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
-    let timelines: Vec<_> = timelines.into_iter().map(Judged::new).collect();
-    let report = conclude::report(&timelines, &numbers, table, several_files, asked);
+    let timelines: Vec<_> = timelines.into_iter().map(judge).collect();
+    let report = conclude::report(&timelines, &numbers, table, several_files, asked, gathered);
     Built { report, timelines, numbers, table: table.clone(), several_files }
 }
 
@@ -72,6 +87,12 @@ impl Flows for Built {
         let (began, several_files) = (judged.began(), self.several_files);
         Some(FlowBuilder { flow: &flow, verdict: &verdict, began, table: &self.table, several_files }.build(id))
     }
+}
+
+/// Flow number `id` of a capture that began at `began` and goes on, with the verdict so far.
+#[must_use]
+pub fn flow(id: u32, flow: &Flow, verdict: &Verdict, began: Option<Timestamp>, table: &Table) -> model::Flow {
+    FlowBuilder { flow, verdict, began, table, several_files: false }.build(id)
 }
 
 struct FlowBuilder<'a> {

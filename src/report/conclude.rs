@@ -22,25 +22,28 @@ use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
 use crate::verdict::inventory::{Held, Idle, Ranking};
 
-use gather::{Gathered, Group};
+pub(crate) use gather::Gathered;
+use gather::Group;
 
 /// Clients and services named in the inventory at most.
 const HOLDERS: usize = 8;
 /// Candidates named per service at most.
 const CANDIDATES: usize = 5;
 
-/// Concludes from all timelines.
+/// Concludes from all timelines, and from the flows that were `gone` before the end.
 pub(crate) fn report(
     timelines: &[Judged],
     numbers: &FlowNumbers,
     table: &Table,
     several_files: bool,
     asked: Asked<'_>,
+    gone: Gathered,
 ) -> Report {
-    let gathered = Gathered::from(timelines, numbers);
+    let evicted = u64::from(gone.flows);
+    let gathered = Gathered::from(timelines, numbers, gone);
     let services = services::services(timelines, table);
     let findings = findings::findings(timelines, numbers, &gathered, table, several_files, asked.stack);
-    let captures = captures(timelines, several_files);
+    let captures = captures(timelines, several_files, evicted);
     let summary = sentence::summary(timelines, &gathered, table);
     Report {
         captures,
@@ -129,7 +132,7 @@ fn candidate(found: timeouts::Candidate<'_>) -> Candidate {
     }
 }
 
-fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
+fn captures(timelines: &[Judged], several_files: bool, evicted: u64) -> Vec<model::Capture> {
     let mut captures: Vec<(usize, model::Capture)> = Vec::new();
     for (number, judged) in (0u32..).zip(timelines) {
         let blank = FileAccount::default();
@@ -139,6 +142,7 @@ fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
         if timelines.len() > 1 {
             of_timeline.push(quality::several_points(timelines.len() as u64));
         }
+        of_timeline.extend(quality::evicted(evicted));
         for (index, info) in &judged.timeline.files {
             let account = analysis.accounts.get(*index).unwrap_or(&blank);
             let mut of_file = capture(info, account, number, several_files);

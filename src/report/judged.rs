@@ -1,12 +1,13 @@
 //! What the report is built from: the timelines of a run, judged, and the names that all parts of the report share.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::heads::Hello;
-use crate::flow::{Direction, Flow, FrameId};
+use crate::flow::{Direction, Flow, FrameId, Socket};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
@@ -57,6 +58,8 @@ enum Glance {
     Plain { verdict: VerdictId, is_telling: bool },
     /// Anything else.
     Telling,
+    /// The flow is not there any more.
+    Gone,
 }
 
 impl Glance {
@@ -73,13 +76,20 @@ impl Glance {
 
 impl Judged {
     /// Looks at each flow twice: what it says by itself, and what it says beside the others.
-    pub(crate) fn new(timeline: Timeline) -> Self {
+    ///
+    /// Beside the flows that are there stands what is `known` of the services from flows that are not there any more, so many
+    /// `gone` by server.
+    pub(crate) fn new(timeline: Timeline, known: Services, gone: &HashMap<Socket, u64>) -> Self {
         let analysis = &timeline.analysis;
         let mut survey = Survey::new(analysis);
-        let mut services = Services::default();
+        let mut services = known;
         let mut inventory = Inventory::default();
-        let mut glances = Vec::with_capacity(analysis.flows.len());
-        for (number, flow) in (0..).zip(analysis.flows.iter()) {
+        let mut glances = Vec::with_capacity(analysis.flows.total() as usize);
+        for number in 0..analysis.flows.total() {
+            let Some(flow) = analysis.flows.get(number) else {
+                glances.push(Glance::Gone);
+                continue;
+            };
             let verdict = judge(&flow, analysis);
             survey.add(number, &flow);
             services.add(&flow, &verdict);
@@ -99,10 +109,10 @@ impl Judged {
                 }
             }
         }
-        services.conclude(analysis);
+        services.conclude(analysis, gone);
         let mut limits = survey.finish();
-        for (_, info) in &timeline.files {
-            limits.enter(info);
+        for (file, info) in &timeline.files {
+            limits.enter(*file, info);
         }
         let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory, glances };
         judged.groups = judged.groups();
@@ -125,6 +135,7 @@ impl Judged {
     /// All flows by their numbers; of those with nothing to say beside their verdict that alone.
     pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Result<Cow<'_, Flow>, VerdictId>)> {
         (0..).zip(&self.glances).filter_map(|(number, glance)| match glance {
+            Glance::Gone => None,
             Glance::Plain { verdict, .. } => Some((number, Err(*verdict))),
             Glance::Telling => Some((number, Ok(self.timeline.analysis.flows.get(number)?))),
         })

@@ -57,7 +57,7 @@ fn of_timeline(judged: &Judged, timeline: usize, numbers: &FlowNumbers) -> Vec<S
     let clocks: BTreeMap<Socket, Clock> =
         ranked.iter().map(|(server, service)| (*server, service.telling().0)).collect();
     let mut scales: BTreeMap<Socket, Scale> = BTreeMap::new();
-    for (index, flow) in (0..).zip(judged.timeline.analysis.flows.iter()) {
+    for (index, flow) in judged.timeline.analysis.flows.numbered() {
         let Some(clock) = clocks.get(&flow.server()) else { continue };
         let gaps = silences(&flow, *clock);
         if gaps.is_empty() {

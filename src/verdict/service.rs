@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use crate::analyzer::Analysis;
 use crate::flow::gaps::Clock;
 use crate::flow::{Flow, Socket};
-use crate::verdict::ages::{Ages, died_of_age};
+use crate::time::Span;
+use crate::verdict::ages::{Ages, Manner, died_of_age};
 use crate::verdict::bracket::{Bracket, Contradiction, is_ambiguous};
 use crate::verdict::company::{Company, repeated};
 use crate::verdict::outcome::judge;
@@ -25,8 +26,10 @@ pub struct Service {
     pub packet: Bracket,
     /// Silence of payload.
     pub payload: Bracket,
-    /// Ages at death.
-    pub ages: Ages,
+    /// Ages at death by RST.
+    ages: Ages,
+    /// Ages at which the server closed.
+    closing_ages: Ages,
     /// What happened beside any timer.
     company: Company,
 }
@@ -63,23 +66,17 @@ impl Services {
         let mut services = Self::default();
         analysis.flows.iter().for_each(|flow| services.add(&flow, &judge(&flow, analysis)));
         analysis.flows.iter().for_each(|flow| services.add_again(&flow));
-        services.conclude(analysis);
+        services.conclude(analysis, &HashMap::new());
         services
     }
 
-    /// First look at a flow, with the verdict on it alone.
-    pub(crate) fn add(&mut self, flow: &Flow, verdict: &Verdict) {
-        if is_telling(flow) {
-            self.by_server.entry(flow.server()).or_default().add(flow, verdict);
-        }
-    }
-
-    /// Second look at a flow.
+    /// Second look at a flow, after the first one at all of them.
     pub(crate) fn add_again(&mut self, flow: &Flow) {
         if let Some(service) = self.by_server.get_mut(&flow.server()) {
             service.flows += 1;
             if !is_telling(flow) {
                 service.ages.outlive(flow);
+                service.closing_ages.outlive(flow);
             }
         }
     }
@@ -91,13 +88,25 @@ impl Services {
         }
     }
 
-    /// All flows have been looked at twice.
-    pub(crate) fn conclude(&mut self, analysis: &Analysis) {
+    /// All flows have been looked at twice, but those that are not there any more, so many `gone` by server.
+    pub(crate) fn conclude(&mut self, analysis: &Analysis, gone: &HashMap<Socket, u64>) {
+        for (server, flows) in gone {
+            if let Some(service) = self.by_server.get_mut(server) {
+                service.flows += flows;
+            }
+        }
         forget_aged(analysis, &mut self.by_server);
         // What ended in one moment shows no timer of payload.
         let stopped = self.by_server.values_mut().filter(|service| service.company.closed_in_one_moment());
         stopped.for_each(|service| service.payload = Bracket::default());
         self.splits = splits(analysis, &self.by_server);
+    }
+
+    /// Adds what one flow shows; how many flows a service has is counted elsewhere.
+    pub(crate) fn add(&mut self, flow: &Flow, verdict: &Verdict) {
+        if is_telling(flow) {
+            self.by_server.entry(flow.server()).or_default().add(flow, verdict);
+        }
     }
 
     /// How the paths to `server` differ, where its flows do not fit one timer and the paths explain why.
@@ -140,7 +149,7 @@ impl Services {
                     Contradiction::Outlived(survived, died) => Reason::Outlived(survived, died),
                     Contradiction::Scattered(least, most) => Reason::Scattered(least, most),
                 };
-                Verdict { confidence: Confidence::Possible, ..verdict }.because(reason)
+                doubted(verdict).because(reason)
             }
             None => verdict,
         }
@@ -148,10 +157,30 @@ impl Services {
 }
 
 impl Service {
+    /// Whether flows died, or were closed, in a way that a limit of age could explain.
+    #[must_use]
+    pub fn may_have_age_limit(&self) -> bool {
+        self.ages.died() + self.closing_ages.died() > 0
+    }
+
+    /// The limit of age that ends flows in that manner, with how many it ended.
+    fn age_limit(&self, manner: Manner) -> Option<(Span, u64)> {
+        let ages = match manner {
+            Manner::Reset => &self.ages,
+            Manner::Close => &self.closing_ages,
+        };
+        Some((ages.limit(manner)?, ages.died()))
+    }
+
+    fn has_age_limit(&self) -> bool {
+        [Manner::Reset, Manner::Close].into_iter().any(|manner| self.age_limit(manner).is_some())
+    }
+
     fn add(&mut self, flow: &Flow, verdict: &Verdict) {
         self.packet.add(Clock::Packet, flow, verdict);
         self.payload.add(Clock::Payload, flow, verdict);
-        self.ages.add(flow, verdict);
+        self.ages.add(Manner::Reset, flow, verdict);
+        self.closing_ages.add(Manner::Close, flow, verdict);
         self.company.add(flow, verdict);
     }
 }
@@ -172,10 +201,21 @@ fn is_kill_of_packet_timer(verdict: &Verdict) -> bool {
     by_packets && matches!(verdict.id, VerdictId::IdleReset | VerdictId::IdleResetNext | VerdictId::IdleDrop)
 }
 
+/// A kill by a timer of packets in a service whose silences contradict each other: possible where the RST is a box's beyond
+/// doubt; where a host could have sent it, nothing speaks for a timer any more.
+fn doubted(verdict: Verdict) -> Verdict {
+    let by_reset = matches!(verdict.id, VerdictId::IdleReset | VerdictId::IdleResetNext);
+    if by_reset && verdict.confidence == Confidence::Possible {
+        let killed = Reason::AlsoFits(verdict.id);
+        return Verdict { id: VerdictId::Inconclusive, timeout: None, half_open: None, ..verdict }.because(killed);
+    }
+    Verdict { confidence: Confidence::Possible, ..verdict }
+}
+
 /// Takes the deaths out of the brackets that a limit of age explains: silence did not kill those.
 fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
     let mut any = false;
-    for service in by_server.values_mut().filter(|service| service.ages.limit().is_some()) {
+    for service in by_server.values_mut().filter(|service| service.has_age_limit()) {
         (service.packet, service.payload) = (Bracket::default(), Bracket::default());
         any = true;
     }
@@ -183,7 +223,7 @@ fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
         return;
     }
     for flow in analysis.flows.iter().filter(|flow| is_telling(flow)) {
-        let Some(service) = by_server.get_mut(&flow.server()).filter(|service| service.ages.limit().is_some()) else {
+        let Some(service) = by_server.get_mut(&flow.server()).filter(|service| service.has_age_limit()) else {
             continue;
         };
         let verdict = by_age(&flow, judge(&flow, analysis), service);
@@ -194,10 +234,10 @@ fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
 
 /// The verdict with what the ages of the service add.
 fn by_age(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
-    let Some(age) = service.ages.limit().filter(|_| died_of_age(flow, &verdict).is_some()) else {
+    let Some((age, died)) = died_of_age(flow, &verdict).and_then(|manner| service.age_limit(manner)) else {
         return verdict;
     };
-    let mut reasons = vec![Reason::OneAge(service.ages.died(), age)];
+    let mut reasons = vec![Reason::OneAge(died, age)];
     reasons.extend(verdict.reasons);
     let id = VerdictId::AgeLimit;
     Verdict { id, confidence: Confidence::Likely, reasons, timeout: Some(age), gap: None, ..verdict }
@@ -222,6 +262,12 @@ fn refine(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
     let verdict = by_age(flow, verdict, service);
     if let Some(explained) = service.company.explain(&verdict) {
         return explained;
+    }
+    let consistent = verdict.id == VerdictId::IdleReset || service.packet.is_consistent();
+    if verdict.confidence == Confidence::Possible && consistent && service.company.no_restart(&verdict) {
+        let mut verdict = Verdict { confidence: Confidence::Likely, ..verdict };
+        verdict.reasons.retain(|reason| *reason != Reason::AlsoFits(VerdictId::EndpointNoSocket));
+        return verdict.because(Reason::NoRestart);
     }
     let gap = verdict.gap.filter(|(clock, gap)| *clock == Clock::Packet && !gap.half_closed && is_ambiguous(&verdict));
     let Some((died, least, most)) = gap.and_then(|(_, gap)| service.packet.like(gap.length)) else {

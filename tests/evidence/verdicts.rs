@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use idlegap::capture::Input;
-use idlegap::commands::analyze::{Format, Job, run};
+use idlegap::commands::analyze::{Format, Job, Wanted, run};
 use idlegap::commands::output::Target;
 use idlegap::commands::read::Source;
 use idlegap::report::Listed;
@@ -39,12 +39,14 @@ pub(crate) fn judged(capture: &Path, folder: &Path) -> Vec<Judged> {
     let report = folder.join("report.json");
     let job = Job {
         source: Source { inputs: vec![Input::Path(capture.to_owned())], filter: None, count: None, threads: 1 },
-        format: Format::Json(JsonOptions { flows: Listed::All, min_gap: Span::ZERO }),
+        reports: vec![Wanted {
+            format: Format::Json(JsonOptions { flows: Listed::All, min_gap: Span::ZERO }),
+            target: Target::File(report.clone()),
+        }],
         timeouts: None,
         assume: None,
         stack: None,
         fail_on: Vec::new(),
-        target: Target::File(report.clone()),
         quiet: true,
     };
     run(&job).unwrap();

@@ -5,12 +5,11 @@ use crate::capture::CaptureInfo;
 use crate::report::model::Quality;
 use crate::report::units::{count, duration, plural, seconds};
 use crate::time::Span;
-use crate::verdict::quality::{Limits, SHORTEST_USUAL_TIMER, Selection, Translation, is_stitched, lost};
+use crate::verdict::quality::{
+    LEAST_CLOCK_STEP, Limits, SHORTEST_USUAL_TIMER, Selection, Translation, is_stitched, lost,
+};
 use crate::wire::{Layer, Skip, SkipReason};
 
-/// A clock that steps back by less than this is put right by no one: several queues or interfaces hand over their packets
-/// a little out of order.
-const LEAST_CLOCK_STEP: Span = Span::from_millis(100);
 /// Octets of a frame that usually hold what names a request.
 const NAMES: u32 = 256;
 /// Translated conversations named in a sentence.
@@ -160,6 +159,18 @@ pub(super) fn several_points(points: u64) -> Quality {
          them to see which end sent what."
     );
     Quality { id: "several-points".to_owned(), text, count: Some(points) }
+}
+
+/// Flows that left before the end for want of memory.
+pub(super) fn evicted(flows: u64) -> Option<Quality> {
+    let text = || {
+        format!(
+            "{} had to leave before the end to hold memory: what they died of is counted, but they are not listed, and what \
+             they would still have shown is not. Allow more with --max-flows, or narrow the filter.",
+            plural(flows, "flow")
+        )
+    };
+    (flows > 0).then(|| Quality { id: "flows-evicted".to_owned(), text: text(), count: Some(flows) })
 }
 
 /// What the flows show.

@@ -112,7 +112,7 @@ fn product(vendor: &str, product: &str) -> String {
 /// Connections that hold a place without using it, a line for each sort.
 #[must_use]
 pub fn inventory(inventory: &Inventory) -> Vec<String> {
-    let sorts = [("handshake and no payload", inventory.empty), ("silent for most of their life", inventory.silent)];
+    let sorts = [("handshake and no payload", inventory.empty), ("silent for most of the time", inventory.silent)];
     let sorts = sorts.into_iter().filter(|(_, held)| held.connections > 0);
     let line = |(what, held): (&str, crate::report::model::Held)| {
         format!(
