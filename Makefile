@@ -1,6 +1,6 @@
 # Each target does all of its set-up by itself: on a fresh Debian machine with cargo nothing else is needed.
 
-.PHONY: demo test
+.PHONY: bench demo test
 
 # A real capture of the incident that idlegap began with: an LVS director that forgets connections after 90 s.
 INCIDENT = fixtures/captures/lvs-fullnat-90s-client/lvs-fullnat-90s-client.pcap
@@ -22,3 +22,12 @@ test:
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features
 	cargo test --locked --all-features
 	cargo build --locked --no-default-features
+
+# Speed and memory beside the limit of the machine and beside the peers that are installed: see docs/PERFORMANCE.md. Takes
+# an hour and 9 GB of scratch space; BENCH="--divide 20 --runs 3" takes minutes.
+BENCH = --peers
+
+bench:
+	scripts/setup.sh bench
+	cargo build --release --locked --bin idlegap --examples
+	benches/bench.py --table target/bench.md $(BENCH)

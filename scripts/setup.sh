@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 #
-# Installs what the machine lacks to build idlegap, or to test it as well:
+# Installs what the machine lacks to build idlegap, to test it, or to measure it:
 #
 #     scripts/setup.sh build
 #     scripts/setup.sh test
+#     scripts/setup.sh bench
 #
 # Nothing is installed that is there already, and nothing is asked. On systems without apt-get it says what is missing.
 
@@ -62,6 +63,15 @@ has_browser() {
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
 }
 
+# Peers are measured where they are installed, and not installed for it.
+needs_for_bench() {
+    needs_for_build
+    needs python3 python3
+    needs valgrind valgrind
+    needs gzip gzip
+    needs zstd zstd
+}
+
 install() {
     local root=()
     if [ "$(id -u)" -ne 0 ]; then
@@ -103,7 +113,8 @@ cd "$(dirname "$0")/.."
 case "${1-}" in
 build) needs_for_build ;;
 test) needs_for_tests ;;
-*) fail "say what for: build or test" ;;
+bench) needs_for_bench ;;
+*) fail "say what for: build, test or bench" ;;
 esac
 check_rust
 if [ ${#missing[@]} -gt 0 ]; then

@@ -15,10 +15,11 @@ use crate::capture::Record;
 use crate::flow::classify::{Class, classify};
 use crate::flow::duplicates::Duplicates;
 use crate::flow::fragments::{Completed, Fragments};
-use crate::flow::table::{FlowTable, Place};
+use crate::flow::store::{AWAKE, Flows, Store};
+use crate::flow::table::{FlowTable, Hashed, Place};
 use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded, Fragment, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
+use crate::wire::{self, Decoded, Flags, Fragment, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
 
 /// ICMP redirect (RFC 792): Wireshark reads no more of its quote than the ports.
 const REDIRECT: u8 = 5;
@@ -92,11 +93,29 @@ pub struct FileAccount {
 pub struct Options {
     /// Whether to number streams as Wireshark does (one file, no filter).
     pub number_streams: bool,
+    /// Flows that are kept ready at a time: the others are packed, which takes a tenth of the memory and shows nowhere.
+    pub awake: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { number_streams: true }
+        Self { number_streams: true, awake: AWAKE }
+    }
+}
+
+/// A record that was looked at and not yet taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    record: Record<'a>,
+    decoded: Decoded<'a>,
+    key: Option<Hashed>,
+}
+
+impl<'a> Ahead<'a> {
+    /// The record.
+    #[must_use]
+    pub const fn record(&self) -> Record<'a> {
+        self.record
     }
 }
 
@@ -117,9 +136,7 @@ pub struct Analyzer {
 /// Everything the analysis knows when the capture has ended.
 pub struct Analysis {
     /// All flows that are there, in the order of their first segment.
-    pub flows: Vec<Flow>,
-    /// Their numbers, ascending, where some flows were let go; empty where number and place are the same.
-    pub flow_numbers: Vec<u32>,
+    pub flows: Flows,
     /// Accounts per file, in the order of the files.
     pub accounts: Vec<FileAccount>,
     /// Time of the first record.
@@ -132,31 +149,13 @@ pub struct Analysis {
     pub heads_refused: u64,
 }
 
-impl Analysis {
-    /// Flow number `number`, unless it was let go.
-    #[must_use]
-    pub fn flow(&self, number: u32) -> Option<&Flow> {
-        let place = match self.flow_numbers.is_empty() {
-            true => number as usize,
-            false => self.flow_numbers.binary_search(&number).ok()?,
-        };
-        self.flows.get(place)
-    }
-
-    /// All flows that are there, each with its number.
-    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Flow)> {
-        let counted = (0..).take(if self.flow_numbers.is_empty() { self.flows.len() } else { 0 });
-        self.flow_numbers.iter().copied().chain(counted).zip(&self.flows)
-    }
-}
-
 impl Analyzer {
     /// An analysis that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            table: FlowTable::default(),
+            table: FlowTable::new(options.awake),
             duplicates: Duplicates::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
@@ -178,6 +177,29 @@ impl Analyzer {
 
     /// Takes one record.
     pub fn push<'a>(&mut self, record: &Record<'a>) -> Seen<'a> {
+        self.take(self.look_ahead(*record))
+    }
+
+    /// Looks at a record that is taken a little later: all that can be said of it without its flow.
+    #[must_use]
+    pub fn look_ahead<'a>(&self, record: Record<'a>) -> Ahead<'a> {
+        let decoded = wire::decode(record.link, record.data, record.original_len);
+        let key = match &decoded {
+            Decoded::Segment(segment) => Some(self.table.key(segment)),
+            _ => None,
+        };
+        Ahead { record, decoded, key }
+    }
+
+    /// Has the memory of these records' flows brought near, all at a time: it is far away in a capture of many flows,
+    /// and waiting for one after the other is what reading such a capture costs most.
+    pub fn touch(&self, ahead: &[Ahead<'_>]) {
+        self.table.touch(ahead.iter().filter_map(|ahead| ahead.key.as_ref()));
+    }
+
+    /// Takes a record that was looked at. Records are taken in their order.
+    pub fn take<'a>(&mut self, ahead: Ahead<'a>) -> Seen<'a> {
+        let Ahead { record, decoded, key } = ahead;
         self.clock = self.clock.max(record.time);
         self.start = Some(self.start.map_or(record.time, |start| start.min(record.time)));
         let mark = Mark { time: record.time, frame: FrameId::new(self.file, record.frame) };
@@ -185,8 +207,11 @@ impl Analyzer {
             account.records += 1;
             account.pace.add(record.time);
         });
-        match wire::decode(record.link, record.data, record.original_len) {
-            Decoded::Segment(segment) => Seen::Segment(self.push_segment(segment, mark, record.interface)),
+        match decoded {
+            Decoded::Segment(segment) => {
+                let key = key.unwrap_or_else(|| self.table.key(&segment));
+                Seen::Segment(self.push_segment(segment, &key, mark, record.interface))
+            }
             Decoded::Fragment(fragment) => {
                 if let Some(completed) = self.fragments.further(&fragment) {
                     self.complete(completed, mark);
@@ -226,13 +251,13 @@ impl Analyzer {
         self.clock
     }
 
-    /// Flow number `number`, as it stands; `None` if there is none, or if it was let go.
+    /// Flow number `number`, as it stands; `None` if there is none, or if it was let go or packed.
     #[must_use]
     pub fn flow(&self, number: u32) -> Option<&Flow> {
         self.table.flow(number)
     }
 
-    /// All flows that are there, each with its number, in the order of their first segment.
+    /// All flows that are there and not packed, each with its number, in the order of their first segment.
     pub fn flows(&self) -> impl Iterator<Item = (u32, &Flow)> {
         self.table.numbered()
     }
@@ -265,15 +290,12 @@ impl Analyzer {
     /// `relabel`.
     #[must_use]
     pub fn finish(mut self, mut relabel: impl FnMut(Relabel)) -> Analysis {
-        let (mut flows, flow_numbers) = self.table.into_flows();
-        settle_silent_peers(&mut flows, &mut self.shared.relabels);
-        for flow in &mut flows {
-            flow.finish(self.clock, &mut self.shared.relabels);
-        }
+        let mut store = self.table.into_store();
+        settle_silent_peers(&mut store, &mut self.shared.relabels);
+        let flows = store.finish(self.clock, |flow| flow.finish(self.clock, &mut self.shared.relabels));
         self.shared.relabels.drain(..).for_each(&mut relabel);
         Analysis {
             flows,
-            flow_numbers,
             accounts: self.accounts,
             start: self.start.unwrap_or_default(),
             end: if self.start.is_some() { self.clock } else { Timestamp::default() },
@@ -282,8 +304,8 @@ impl Analyzer {
         }
     }
 
-    fn push_segment<'a>(&mut self, segment: Segment<'a>, mark: Mark, interface: u32) -> Labelled<'a> {
-        let place = self.table.place(&segment, mark);
+    fn push_segment<'a>(&mut self, segment: Segment<'a>, key: &Hashed, mark: Mark, interface: u32) -> Labelled<'a> {
+        let place = self.table.place(&segment, key, mark);
         let Place { flow: index, direction, .. } = place;
         let is_copy = self.duplicates.is_copy(index, direction, &segment, interface, mark.time);
         let cut = segment.payload.len() < segment.payload_len as usize;
@@ -309,6 +331,9 @@ impl Analyzer {
             if self.options.number_streams && dissected {
                 self.streams.number(flow, place.stream, place.is_reuse);
             }
+        }
+        if segment.flags.any(Flags::FIN | Flags::RST) && self.table.flow(index).is_some_and(Flow::is_over) {
+            self.table.close(index);
         }
         if segment.fragment.is_some()
             && let Some(completed) = self.fragments.first(index, direction, &segment)
@@ -368,19 +393,20 @@ impl Analyzer {
 
 /// Rule 7, for flows of which one direction was seen: whether the silence of the other is real shows elsewhere in the
 /// capture.
-fn settle_silent_peers(flows: &mut [Flow], relabels: &mut Vec<Relabel>) {
-    let silent: HashSet<IpAddr> = flows.iter().filter_map(Flow::silent_peer).collect();
+fn settle_silent_peers(store: &mut Store, relabels: &mut Vec<Relabel>) {
+    // Flows that hold segments are never at rest.
+    let silent: HashSet<IpAddr> = store.ready_mut().filter_map(|flow| flow.silent_peer()).collect();
     if silent.is_empty() {
         return;
     }
     let speaks =
         |flow: &Flow, direction: Direction, ip: IpAddr| flow.end(direction).last.is_some() && silent.contains(&ip);
     let mut seen: HashSet<IpAddr> = HashSet::new();
-    for flow in flows.iter() {
+    for flow in store.iter() {
         let ends = [(Direction::FromInitiator, flow.client().ip), (Direction::FromResponder, flow.server().ip)];
-        seen.extend(ends.into_iter().filter(|&(direction, ip)| speaks(flow, direction, ip)).map(|(_, ip)| ip));
+        seen.extend(ends.into_iter().filter(|&(direction, ip)| speaks(&flow, direction, ip)).map(|(_, ip)| ip));
     }
-    for flow in flows {
+    for flow in store.ready_mut() {
         if flow.silent_peer().is_some_and(|ip| seen.contains(&ip)) {
             flow.settle_silent_peer(relabels);
         }

@@ -4,6 +4,7 @@
 //! bytes -> decompression -> Window -> container walk (pcap, pcapng) -> Record, and CaptureInfo beside it
 //! ```
 
+mod ahead;
 mod bytes;
 mod compressed;
 mod error;

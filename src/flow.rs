@@ -12,12 +12,15 @@ pub mod fragments;
 pub mod gaps;
 pub mod heads;
 mod held;
+mod index;
 pub mod key;
 pub mod kind;
 pub mod mark;
+mod packed;
 pub mod probes;
 pub mod resets;
 mod silences;
+pub mod store;
 pub mod table;
 pub mod turns;
 
@@ -123,13 +126,19 @@ impl Flow {
     #[must_use]
     pub fn new(key: FlowKey, from_low: bool, segment: &Segment<'_>, mark: Mark) -> Self {
         let (sender_initiated, orientation) = orient(segment);
+        let initiator_is_low = sender_initiated == from_low;
+        Self { key, initiator_is_low, orientation, first: mark, last: mark, ..Self::blank() }
+    }
+
+    /// A flow of which nothing is known, to be filled in.
+    fn blank() -> Self {
         Self {
-            key,
-            initiator_is_low: sender_initiated == from_low,
-            orientation,
+            key: FlowKey::blank(),
+            initiator_is_low: false,
+            orientation: Orientation::Inferred,
             stream: None,
-            first: mark,
-            last: mark,
+            first: Mark::default(),
+            last: Mark::default(),
             last_payload: None,
             turn: None,
             ends: [Endpoint::default(), Endpoint::default()],
@@ -270,6 +279,40 @@ impl Flow {
     pub fn fin_acknowledged(&self, direction: Direction) -> bool {
         let end = self.end(direction);
         matches!((end.fin_end, end.snd_una), (Some(fin), Some(una)) if !una.before(fin))
+    }
+
+    /// Reads a little of each line of memory that the flow takes.
+    fn touch(&self) -> u64 {
+        let of = |end: &Endpoint| {
+            end.silence.length.as_nanos().cast_unsigned()
+                ^ end.counters.packets
+                ^ end.counters.unseen_bytes
+                ^ u64::from(end.dup_acks)
+                ^ u64::from(end.baseline.timestamps)
+                ^ end.last.map_or(0, |mark| u64::from(mark.frame.number))
+                ^ end.snd_nxt.map_or(0, |seq| u64::from(seq.0))
+                ^ end.timestamps.map_or(0, |(value, _)| u64::from(value))
+        };
+        let [initiator, responder] = &self.ends;
+        let own = u64::from(self.first.frame.number) ^ u64::from(self.last.frame.number);
+        own ^ of(initiator) ^ of(responder) ^ u64::from(self.key.low().port)
+    }
+
+    /// The same for what lies apart from it, once the flow itself is at hand.
+    fn touch_further(&self) -> u64 {
+        let probes = self.probes.iter().flatten().map(|probes| probes.touch());
+        let gaps = [&self.packet_gaps, &self.payload_gaps].into_iter().flatten().map(|gaps| gaps.touch());
+        probes.chain(gaps).fold(0, |sum, value| sum ^ value)
+    }
+
+    /// Whether both ends have closed, or a RST has ended it as far as is known.
+    pub(crate) fn is_over(&self) -> bool {
+        self.fins() == 2 || self.resets().any(Reset::is_effective)
+    }
+
+    /// Whether segments wait for a judgement (rule 7).
+    fn holds_segments(&self) -> bool {
+        self.probes.iter().flatten().any(|probes| probes.held.is_some())
     }
 
     fn end_mut(&mut self, direction: Direction) -> &mut Endpoint {

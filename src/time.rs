@@ -4,82 +4,110 @@
 //! All arithmetic saturates, since captures carry timestamps that no clock ever showed.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 /// Nanoseconds per second.
 pub const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
+/// A signed count of nanoseconds in eight bytes, of which an `Option` needs no more: every flow has dozens. The order is
+/// that of the counts; the least count takes the place of the one below it, which is missing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Nanos(NonZeroU64);
+
+impl Nanos {
+    /// Turns the order of signed numbers into that of unsigned ones, and back.
+    const SIGN: u64 = 1 << 63;
+
+    const fn new(nanos: i64) -> Self {
+        match NonZeroU64::new(nanos.cast_unsigned() ^ Self::SIGN) {
+            Some(shifted) => Self(shifted),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+
+    const fn get(self) -> i64 {
+        (self.0.get() ^ Self::SIGN).cast_signed()
+    }
+}
+
+impl Default for Nanos {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, from the year 1677 to 2262.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
+pub struct Timestamp(Nanos);
 
 impl Timestamp {
     /// The point `nanos` nanoseconds after (or, if negative, before) the epoch.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        Self(Nanos::new(nanos))
     }
 
     /// The point `nanos` nanoseconds from the epoch, held to the range of this type.
     #[must_use]
     pub fn from_nanos_saturating(nanos: i128) -> Self {
-        Self(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
+        Self::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
     }
 
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn as_nanos(self) -> i64 {
-        self.0
+        self.0.get()
     }
 
     /// Time from `earlier` to `self`; negative where the capture's clock ran backwards.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
-        Span(self.0.saturating_sub(earlier.0))
+        Span::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
     }
 
     /// `self` moved by `span`.
     #[must_use]
     pub const fn plus(self, span: Span) -> Self {
-        Self(self.0.saturating_add(span.0))
+        Self::from_nanos(self.as_nanos().saturating_add(span.as_nanos()))
     }
 }
 
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Timestamp({} ns)", self.0)
+        write!(f, "Timestamp({} ns)", self.as_nanos())
     }
 }
 
 /// A length of time in nanoseconds; negative only where the capture's clock ran backwards.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Span(i64);
+pub struct Span(Nanos);
 
 impl Span {
     /// No time at all.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self::from_nanos(0);
 
     /// A span of whole nanoseconds.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        Self(Nanos::new(nanos))
     }
 
     /// A span of whole microseconds.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
-        Self(micros.saturating_mul(1_000))
+        Self::from_nanos(micros.saturating_mul(1_000))
     }
 
     /// A span of whole milliseconds.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis.saturating_mul(1_000_000))
+        Self::from_nanos(millis.saturating_mul(1_000_000))
     }
 
     /// A span of whole seconds.
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
-        Self(secs.saturating_mul(NANOS_PER_SECOND))
+        Self::from_nanos(secs.saturating_mul(NANOS_PER_SECOND))
     }
 
     /// A span of `secs` seconds, rounded to the nanosecond and held to the range of this type.
@@ -88,51 +116,51 @@ impl Span {
         // A float-to-integer cast saturates and maps NaN to 0.
         #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
         let nanos = (secs * 1e9).round() as i64;
-        Self(nanos)
+        Self::from_nanos(nanos)
     }
 
     /// Whole nanoseconds.
     #[must_use]
     pub const fn as_nanos(self) -> i64 {
-        self.0
+        self.0.get()
     }
 
     /// Seconds, for reports and for ratios.
     #[must_use]
     pub fn as_secs_f64(self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "exact below 104 days, and no report shows more digits")]
-        let nanos = self.0 as f64;
+        let nanos = self.as_nanos() as f64;
         nanos / 1e9
     }
 
     /// `self` times `factor`.
     #[must_use]
     pub const fn times(self, factor: i64) -> Self {
-        Self(self.0.saturating_mul(factor))
+        Self::from_nanos(self.as_nanos().saturating_mul(factor))
     }
 
     /// `self` plus `other`.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
+        Self::from_nanos(self.as_nanos().saturating_add(other.as_nanos()))
     }
 
     /// `self` minus `other`.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
+        Self::from_nanos(self.as_nanos().saturating_sub(other.as_nanos()))
     }
 
     /// The length without its sign.
     #[must_use]
     pub const fn abs(self) -> Self {
-        Self(self.0.saturating_abs())
+        Self::from_nanos(self.as_nanos().saturating_abs())
     }
 }
 
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Span({} ns)", self.0)
+        write!(f, "Span({} ns)", self.as_nanos())
     }
 }
 
@@ -145,6 +173,8 @@ mod tests {
         let late = Timestamp::from_nanos(i64::MAX);
         let early = Timestamp::from_nanos(i64::MIN);
         assert_eq!(late.since(early), Span::from_nanos(i64::MAX));
+        assert_eq!(early.as_nanos(), i64::MIN + 1, "the least count stands for the one below it");
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
         assert_eq!(early.since(late), Span::from_nanos(i64::MIN));
         assert_eq!(late.plus(Span::from_secs(1)), late);
         assert_eq!(Span::from_secs(i64::MAX), Span::from_nanos(i64::MAX));

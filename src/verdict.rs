@@ -122,6 +122,12 @@ impl VerdictId {
         )
     }
 
+    /// Whether the flows of one service that share the verdict share a finding.
+    #[must_use]
+    pub const fn is_about_service(self) -> bool {
+        self.is_idle_death() || matches!(self, Self::KeepaliveExhausted)
+    }
+
     /// Whether a reader of the report should see the flow.
     #[must_use]
     pub const fn matters(self) -> bool {

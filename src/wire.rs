@@ -6,6 +6,7 @@
 
 mod cursor;
 mod encapsulation;
+mod fast;
 mod icmp;
 mod ip;
 mod link;
@@ -37,6 +38,13 @@ const MAX_HEADERS: u8 = 64;
 /// Bytes that cannot be decoded are a [`Skip`] with layer, reason and offset; nothing fails and nothing is allocated.
 #[must_use]
 pub fn decode(link: LinkType, data: &[u8], original_len: u32) -> Decoded<'_> {
+    const ETHERNET: LinkType = LinkType(1);
+    let segment = if link == ETHERNET { fast::ethernet(data) } else { None };
+    segment.map_or_else(|| decode_any(link, data, original_len), Decoded::Segment)
+}
+
+/// The same by the general way, header by header.
+fn decode_any(link: LinkType, data: &[u8], original_len: u32) -> Decoded<'_> {
     let at = Cursor::new(data, original_len);
     let mut outer = Outer::default();
     walk(Header::Link(link.0), at, &mut outer, |_, _| {})

@@ -160,7 +160,7 @@ fn an_extract_of_another_capture_is_noticed() {
     let table = Table::built_in().unwrap();
     let built = |name: &str| {
         let input = Input::Path(recordings().into_iter().find(|(of, _)| of == name).unwrap().1);
-        let source = Source { inputs: vec![input], filter: None, count: None };
+        let source = Source { inputs: vec![input], filter: None, count: None, threads: 1 };
         let reading = read(&source, &mut Console::mute(), &mut Unwatched).unwrap();
         build(reading.timelines, reading.numbers, &table, Asked::default())
     };

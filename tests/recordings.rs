@@ -10,6 +10,7 @@ mod observe;
 #[path = "recordings/truth.rs"]
 mod truth;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -96,7 +97,7 @@ fn differences(folder: &Path) -> Vec<(&'static str, String)> {
     senders(&truth, &outcome, &mut found);
     let mut flows: BTreeSet<usize> = (0..outcome.analysis.flows.len()).collect();
     for (number, expected) in truth.flows.iter().enumerate() {
-        let is_it = |index: &usize| is_flow(&outcome.analysis.flows[*index], expected);
+        let is_it = |index: &usize| is_flow(&flow_number(&outcome, *index), expected);
         match flows.iter().copied().find(is_it) {
             None => found.push(("flows", format!("no flow {}", expected.name(number)))),
             Some(index) => {
@@ -109,7 +110,7 @@ fn differences(folder: &Path) -> Vec<(&'static str, String)> {
         }
     }
     for index in flows {
-        let flow = &outcome.analysis.flows[index];
+        let flow = flow_number(&outcome, index);
         found.push((
             "flows",
             format!("a flow too many: {} > {} from frame {}", flow.client(), flow.server(), flow.first.frame.number),
@@ -153,10 +154,10 @@ fn missed(outcome: &Outcome, frame: u32) -> String {
 
 /// Who sent each RST. Unknown is always honest; an endpoint must not be accused of being a box.
 fn senders(truth: &Truth, outcome: &Outcome, found: &mut Vec<(&'static str, String)>) {
-    for flow in &outcome.analysis.flows {
+    for flow in outcome.analysis.flows.iter() {
         for reset in flow.resets() {
             let frame = reset.mark.frame.number;
-            let who = attribute(flow, reset);
+            let who = attribute(&flow, reset);
             let Some(expected) = truth.resets.iter().find(|expected| expected.frame == frame) else {
                 found.push(("resets", format!("frame {frame} is a RST that nobody sent")));
                 continue;
@@ -179,6 +180,10 @@ fn senders(truth: &Truth, outcome: &Outcome, found: &mut Vec<(&'static str, Stri
     }
 }
 
+fn flow_number(outcome: &Outcome, index: usize) -> Cow<'_, Flow> {
+    outcome.analysis.flows.get(u32::try_from(index).unwrap()).unwrap()
+}
+
 fn is_flow(flow: &Flow, expected: &FlowTruth) -> bool {
     let seen = BTreeSet::from([flow.client().to_string(), flow.server().to_string()]);
     let known = BTreeSet::from([expected.client.clone(), expected.server.clone()]);
@@ -193,7 +198,7 @@ fn flow(
     resets: &[ResetTruth],
     found: &mut Vec<(&'static str, String)>,
 ) {
-    let (flow, verdict) = (&outcome.analysis.flows[index], &outcome.verdicts[index]);
+    let (flow, verdict) = (&*flow_number(outcome, index), &outcome.verdicts[index]);
     if flow.client().to_string() != expected.client {
         found.push(("orientation", format!("{} was taken for the client", flow.client())));
     }

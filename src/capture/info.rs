@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::bytes::ByteOrder;
-use super::{Compression, LinkType, Record};
+use super::{Compression, LinkType};
 use crate::time::{Span, Timestamp};
 
 /// Interfaces and comments kept for the report; a capture with more has them counted.
@@ -258,13 +258,13 @@ impl CaptureInfo {
 
     /// Enters what a record says beside its time.
     #[inline]
-    pub(super) fn note_record(&mut self, record: &Record<'_>) {
+    pub(super) fn note_record(&mut self, link: LinkType, captured: usize, original_len: u32) {
         self.packets += 1;
-        if !self.link_types.contains(&record.link) && self.link_types.len() < KEPT {
-            self.link_types.push(record.link);
+        if !self.link_types.contains(&link) && self.link_types.len() < KEPT {
+            self.link_types.push(link);
         }
-        let captured = u32::try_from(record.data.len()).unwrap_or(u32::MAX);
-        if captured < record.original_len {
+        let captured = u32::try_from(captured).unwrap_or(u32::MAX);
+        if captured < original_len {
             self.snaplen_cuts.count += 1;
             let smallest = &mut self.snaplen_cuts.smallest;
             *smallest = Some(smallest.map_or(captured, |least| least.min(captured)));

@@ -113,7 +113,7 @@ impl Source for Interface {
         self.info.note_time(time, frame);
         let (data, original_len) = (packet.data, packet.header.len);
         let record = Record { time, frame, link: self.link, interface: 0, data, original_len };
-        self.info.note_record(&record);
+        self.info.note_record(record.link, record.data.len(), record.original_len);
         Ok(Next::Record(record))
     }
 

@@ -71,6 +71,17 @@ impl Pcap {
         })
     }
 
+    /// Whether the next record stands wholly in the window, so that finding it reads nothing.
+    #[inline]
+    pub(super) fn is_at_hand<R: Read>(&self, window: &Window<R>) -> bool {
+        let header = window.bytes();
+        let field = |at| self.order.u32(header, at);
+        field(8).zip(field(12)).is_some_and(|(first, second)| {
+            let (captured, _) = self.lengths(first, second);
+            captured <= MAX_RECORD_LEN && header.len() >= self.header_len + captured as usize
+        })
+    }
+
     /// Finds the next record and makes it wholly available in the window.
     pub(super) fn next<R: Read>(&mut self, window: &mut Window<R>) -> Result<Found, Stop> {
         if !window.need(self.header_len)? {

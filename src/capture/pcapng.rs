@@ -66,6 +66,15 @@ impl Pcapng {
         Self { order, interfaces: Vec::new() }
     }
 
+    /// Whether the next block is a packet that stands wholly in the window, so that finding it reads nothing.
+    #[inline]
+    pub(super) fn is_at_hand<R: Read>(&self, window: &Window<R>) -> bool {
+        let bytes = window.bytes();
+        let (kind, total) = (self.order.u32(bytes, 0), self.order.u32(bytes, 4));
+        kind == Some(ENHANCED_PACKET)
+            && total.and_then(|total| padded_len(total).ok()).is_some_and(|padded| bytes.len() as u64 >= padded)
+    }
+
     /// Finds the next packet and makes its block wholly available in the window; enters the blocks before it in `info`.
     pub(super) fn next<R: Read>(&mut self, window: &mut Window<R>, info: &mut CaptureInfo) -> Result<Found, Stop> {
         loop {

@@ -126,7 +126,7 @@ impl Source for Piped {
                 let record = Record { time, frame, link, interface, data, original_len };
                 self.info.frames = frame;
                 self.info.note_time(time, frame);
-                self.info.note_record(&record);
+                self.info.note_record(record.link, record.data.len(), record.original_len);
                 Next::Record(record)
             }
             Some(Item::Note(Note::Tick(time))) => Next::Tick(*time),

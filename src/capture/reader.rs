@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::ahead::ReadAhead;
 use super::compressed::{Compression, MAGIC_LEN};
 use super::info::{CaptureInfo, Container, Format, Note, Truncation};
 use super::pcap::{self, Pcap};
@@ -14,7 +16,7 @@ use super::sniff;
 use super::spool::Spool;
 use super::walk::{Found, Stop};
 use super::window::Window;
-use super::{Error, Record};
+use super::{Error, LinkType, Record};
 use crate::time::Timestamp;
 
 /// Where a capture comes from.
@@ -85,8 +87,19 @@ pub struct Reader {
     /// The next record, where it was asked for its time before its turn.
     peeked: Option<Found>,
     ended: bool,
+    batch: Vec<Entry>,
     meter: Arc<Meter>,
     total: Option<u64>,
+}
+
+/// A record that was found: everything but its bytes, which stand in the window.
+struct Entry {
+    time: Timestamp,
+    frame: u64,
+    link: LinkType,
+    interface: u32,
+    original_len: u32,
+    places: Range<usize>,
 }
 
 /// The containers. Both walks have the same shape: they find the next record and leave it in the window.
@@ -138,7 +151,15 @@ impl Reader {
             Err(error) => return Err(unreadable(name, compression, &meter, error)),
         };
         let info = CaptureInfo::new(name, Format { container, compression });
-        Ok(Self { window, walk, info, peeked: None, ended: false, meter, total })
+        Ok(Self { window, walk, info, peeked: None, ended: false, batch: Vec::new(), meter, total })
+    }
+
+    /// Has a compressed file decompressed by another thread from here on. A pipe is left alone: its end is waited for
+    /// by somebody who wants to see what has come so far.
+    pub fn read_ahead(&mut self) {
+        if self.info.format.compression.is_some() && self.total.is_some() {
+            self.window.change_source(|source| Box::new(ReadAhead::new(source)));
+        }
     }
 
     /// The next record; `None` at the end of the capture, or where the rest of it cannot be read (see
@@ -148,13 +169,45 @@ impl Reader {
     /// If the source fails.
     #[inline]
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
-        let found = match self.peeked.take() {
-            Some(found) => found,
-            None => match self.find()? {
-                Some(found) => found,
-                None => return Ok(None),
-            },
+        self.fill(1)?;
+        Ok(self.batch().next())
+    }
+
+    /// Finds the next records, `most` of them at most, and no more than can be had without waiting for the source again;
+    /// none at the end of the capture, as [`next_record`](Self::next_record) has it.
+    ///
+    /// # Errors
+    /// If the source fails.
+    pub fn fill(&mut self, most: usize) -> Result<(), Error> {
+        self.batch.clear();
+        let Some(first) = self.peeked.take().map_or_else(|| self.find(), |found| Ok(Some(found)))? else {
+            return Ok(());
         };
+        self.enter(first);
+        while self.batch.len() < most && self.walk.is_at_hand(&self.window) {
+            match self.find()? {
+                Some(found) => self.enter(found),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The records that were found last.
+    pub fn batch(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
+        self.batch.iter().map(|entry| Record {
+            time: entry.time,
+            frame: entry.frame,
+            link: entry.link,
+            interface: entry.interface,
+            data: self.window.at(entry.places.clone()),
+            original_len: entry.original_len,
+        })
+    }
+
+    /// Takes a record out of the window and numbers it.
+    #[inline]
+    fn enter(&mut self, found: Found) {
         self.info.frames += 1;
         let frame = self.info.frames;
         let time = match found.time {
@@ -164,17 +217,12 @@ impl Reader {
             }
             None => self.info.substitute_time(),
         };
-        let data = self.window.take(found.total).get(found.data).unwrap_or_default();
-        let record = Record {
-            time,
-            frame,
-            link: found.link,
-            interface: found.interface,
-            data,
-            original_len: found.original_len,
-        };
-        self.info.note_record(&record);
-        Ok(Some(record))
+        self.info.note_record(found.link, found.data.len(), found.original_len);
+        let start = self.window.place();
+        let Found { link, interface, original_len, data, total, .. } = found;
+        let places = start + data.start..start + data.end;
+        self.batch.push(Entry { time, frame, link, interface, original_len, places });
+        self.window.take(total);
     }
 
     /// The time of the next record, which stays the next one; `None` if there is none or if it has no time.
@@ -245,6 +293,14 @@ impl Reader {
 }
 
 impl Walk {
+    #[inline]
+    fn is_at_hand<R: Read>(&self, window: &Window<R>) -> bool {
+        match self {
+            Self::Pcap(pcap) => pcap.is_at_hand(window),
+            Self::Pcapng(pcapng) => pcapng.is_at_hand(window),
+        }
+    }
+
     /// Recognises the container and reads its file header; `None` if it is no capture.
     fn open<R: Read>(window: &mut Window<R>) -> io::Result<Option<(Self, Container)>> {
         if !window.need(4)? {

@@ -1,6 +1,7 @@
 //! A sliding view of a byte stream: large aligned reads, records borrowed in place.
 
 use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
 
 /// Bytes asked of the source at a time.
 const READ_LEN: usize = 1 << 20;
@@ -23,6 +24,14 @@ pub(super) struct Window<R> {
     end: usize,
     /// Position of `start` in the stream.
     offset: u64,
+}
+
+impl Window<Box<dyn Read + Send>> {
+    /// Reads from another source from here on, made of this one.
+    pub(super) fn change_source(&mut self, change: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>) {
+        let source = std::mem::replace(&mut self.source, Box::new(io::empty()));
+        self.source = change(source);
+    }
 }
 
 impl<R: Read> Window<R> {
@@ -61,6 +70,17 @@ impl<R: Read> Window<R> {
         self.start = from.saturating_add(len).min(self.end);
         self.offset += (self.start - from) as u64;
         self.buffer.get(from..self.start).unwrap_or_default()
+    }
+
+    /// Where the unread bytes stand in the buffer: places stay where they are until more is read.
+    pub(super) const fn place(&self) -> usize {
+        self.start
+    }
+
+    /// The bytes of the buffer at `places`, read or not.
+    #[inline]
+    pub(super) fn at(&self, places: Range<usize>) -> &[u8] {
+        self.buffer.get(places).unwrap_or_default()
     }
 
     /// Passes over `len` bytes without holding them; `false` if the stream ends before.

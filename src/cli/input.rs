@@ -24,9 +24,17 @@ pub(super) struct SourceArgs {
     /// Stop after so many packets
     #[arg(short = 'c', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) count: Option<u64>,
+    /// Threads to work with [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) threads: Option<u32>,
     /// Accepted for the sake of habit: names are never looked up
     #[arg(short = 'n', action = clap::ArgAction::Count)]
     pub(super) numeric: u8,
+}
+
+/// Processors that this program may use; one if nobody knows.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl SourceArgs {
@@ -51,6 +59,11 @@ impl SourceArgs {
             }
             inputs.push(Input::Stdin);
         }
-        Ok(Source { inputs, filter, count: self.count })
+        Ok(Source {
+            inputs,
+            filter,
+            count: self.count,
+            threads: self.threads.map_or_else(processors, |count| count as usize),
+        })
     }
 }

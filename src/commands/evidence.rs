@@ -99,7 +99,7 @@ fn write(source: &Source, plan: &Plan<'_>, options: Options) -> Result<(Written,
 
 /// What the extract says otherwise than the whole.
 fn check(extract: &Spool, plan: &Plan<'_>, table: &Table, payload_cut: bool) -> Result<Vec<Difference>, Error> {
-    let source = Source { inputs: vec![Input::Spool(extract.clone())], filter: None, count: None };
+    let source = Source { inputs: vec![Input::Spool(extract.clone())], filter: None, count: None, threads: 1 };
     let reading = read(&source, &mut Console::mute(), &mut Unwatched)?;
     let built = build(reading.timelines, reading.numbers, table, Asked::default());
     Ok(differences(plan, &built, payload_cut))

@@ -7,6 +7,7 @@ use super::console::Console;
 use crate::analyzer::{Analyzer, Options, Seen};
 use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Record, Timelines, Truncation};
 use crate::flow::Relabel;
+use crate::flow::table::AHEAD;
 use crate::report::build::Timeline;
 use crate::report::numbers::FlowNumbers;
 
@@ -19,6 +20,8 @@ pub struct Source {
     pub filter: Option<String>,
     /// Packets to read at most, after the filter.
     pub count: Option<u64>,
+    /// Threads to work with, at least 1.
+    pub threads: usize,
 }
 
 /// Everything that was read.
@@ -71,10 +74,11 @@ pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) 
         witness.files(&files.iter().map(|file| file.input.name()).collect::<Vec<_>>());
     }
     console.begin_progress(bytes(&files));
-    let options = Options { number_streams: files.len() == 1 && filter.is_none() };
+    let options = Options { number_streams: files.len() == 1 && filter.is_none(), ..Options::default() };
     let mut run = Run {
         options,
         filter,
+        threads: source.threads,
         left: source.count.unwrap_or(u64::MAX),
         timelines: Timelines::default(),
         analyzers: Vec::new(),
@@ -95,6 +99,7 @@ pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) 
 struct Run {
     options: Options,
     filter: Option<Filter>,
+    threads: usize,
     /// Packets that may still be read.
     left: u64,
     timelines: Timelines,
@@ -115,6 +120,9 @@ impl Run {
                 return Ok(());
             }
         };
+        if self.threads > 1 {
+            reader.read_ahead();
+        }
         let timeline = self.timelines.place(&input, first_time);
         self.numbers.begin_file(timeline);
         let failed = self.pump(&mut reader, timeline, console, witness)?;
@@ -147,15 +155,20 @@ impl Run {
         let Some(analyzer) = self.analyzers.get_mut(timeline) else { return Ok(None) };
         analyzer.begin_file(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         while self.left > 0 {
-            let record = match reader.next_record() {
-                Ok(Some(record)) => record,
-                Ok(None) => break,
-                Err(error) => return Ok(Some(error)),
-            };
-            let is_wanted = self.filter.as_mut().map_or(Ok(true), |filter| filter.matches(&record))?;
-            if is_wanted {
-                self.left -= 1;
-                let seen = analyzer.push(&record);
+            if let Err(error) = reader.fill(AHEAD.min(usize::try_from(self.left).unwrap_or(AHEAD))) {
+                return Ok(Some(error));
+            }
+            let mut ahead = Vec::with_capacity(AHEAD);
+            for record in reader.batch() {
+                if self.filter.as_mut().map_or(Ok(true), |filter| filter.matches(&record))? {
+                    ahead.push(analyzer.look_ahead(record));
+                }
+            }
+            self.left -= ahead.len() as u64;
+            analyzer.touch(&ahead);
+            for next in ahead {
+                let record = next.record();
+                let seen = analyzer.take(next);
                 if let Seen::Segment(segment) = &seen {
                     self.numbers.note(timeline, segment.flow);
                 }
@@ -166,7 +179,11 @@ impl Run {
             }
             // Where ticks stand among the records makes no difference to a report.
             reader.take_notes().iter().for_each(|note| heed(analyzer, note));
-            console.step(|| reader.progress());
+            let read = reader.batch().len();
+            if read == 0 {
+                break;
+            }
+            (0..read).for_each(|_| console.step(|| reader.progress()));
         }
         reader.take_notes().iter().for_each(|note| heed(analyzer, note));
         Ok(None)

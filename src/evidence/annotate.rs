@@ -46,13 +46,13 @@ impl Annotations {
         let mut annotations = Self::default();
         let flows = &judged.timeline.analysis.flows;
         for index in &selection.findings {
-            if let Some(flow) = flows.get(*index as usize) {
-                annotations.tell(*index, flow, &judged.verdict(flow));
+            if let Some(flow) = flows.get(*index) {
+                annotations.tell(*index, &flow, &judged.verdict(&flow));
             }
         }
         for (index, clock) in &selection.survivors {
-            if let Some(flow) = flows.get(*index as usize) {
-                annotations.tell_survivor(*index, flow, *clock);
+            if let Some(flow) = flows.get(*index) {
+                annotations.tell_survivor(*index, &flow, *clock);
             }
         }
         annotations
@@ -63,8 +63,8 @@ impl Annotations {
     pub(crate) fn comments(&self, frame: FrameId, judged: &Judged) -> Vec<String> {
         let notes = self.by_frame.get(&frame).map(Vec::as_slice).unwrap_or_default();
         let flows = &judged.timeline.analysis.flows;
-        let told = |(index, role): &(u32, Role)| flows.get(*index as usize).map(|flow| (*index, *role, flow));
-        notes.iter().filter_map(told).map(|(index, role, flow)| comment(index, role, flow, judged)).collect()
+        let told = |(index, role): &(u32, Role)| flows.get(*index).map(|flow| (*index, *role, flow));
+        notes.iter().filter_map(told).map(|(index, role, flow)| comment(index, role, &flow, judged)).collect()
     }
 
     fn tell(&mut self, index: u32, flow: &Flow, verdict: &Verdict) {

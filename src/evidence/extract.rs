@@ -64,7 +64,7 @@ impl<'a> Plan<'a> {
     /// The flows that are kept, in their order, with the verdicts on them.
     pub(super) fn verdicts(&self) -> impl Iterator<Item = (u32, VerdictId)> {
         let flows = &self.judged.timeline.analysis.flows;
-        let verdict = |index: &u32| Some((*index, self.judged.verdict(flows.get(*index as usize)?).id));
+        let verdict = |index: &u32| Some((*index, self.judged.verdict(&*flows.get(*index)?).id));
         self.selection.flows.iter().filter_map(verdict)
     }
 }

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use crate::analyzer::Seen;
 use crate::flow::gaps::Clock;
+use crate::flow::store::Flows;
 use crate::flow::{Direction, Flow, FlowKey, Orientation, Socket};
 use crate::report::judged::Judged;
 use crate::time::{Span, Timestamp};
@@ -72,12 +74,12 @@ impl Selection {
     #[must_use]
     pub(crate) fn new(judged: &Judged, asked: Option<&[u32]>, datagrams: &Datagrams) -> Self {
         let flows = &judged.timeline.analysis.flows;
-        let numbered = || (0..).zip(flows);
+        let numbered = || (0..).zip(flows.iter());
         let matter = numbered().filter(|(_, flow)| judged.verdict(flow).id.matters()).map(|(index, _)| index);
         let matter: BTreeSet<u32> = matter.collect();
         let findings = asked.map_or_else(|| matter.clone(), |asked| asked.iter().copied().collect());
-        let of = |index: &u32| flows.get(*index as usize);
-        let servers: HashSet<Socket> = findings.iter().filter_map(of).map(Flow::server).collect();
+        let of = |index: &u32| flows.get(*index);
+        let servers: HashSet<Socket> = findings.iter().filter_map(of).map(|flow| flow.server()).collect();
         let mut kept = findings.clone();
         let of_service = || numbered().filter(|(_, flow)| servers.contains(&flow.server()));
         // What its service explains otherwise speaks for all of them together.
@@ -134,17 +136,19 @@ impl Selection {
     /// segment may belong to an earlier one.
     fn complete(&mut self, judged: &Judged, datagrams: &Datagrams) {
         let flows = &judged.timeline.analysis.flows;
-        let of = |index: &u32| flows.get(*index as usize);
-        let silent: HashSet<IpAddr> = self.flows.iter().filter_map(of).filter_map(silent_host).collect();
+        let of = |index: &u32| flows.get(*index);
+        let silent: HashSet<IpAddr> = self.flows.iter().filter_map(of).filter_map(|flow| silent_host(&flow)).collect();
         self.flows.extend(speakers(flows, &silent));
-        if judged.limits.selection == Filtered::Everything && !self.flows.iter().filter_map(of).any(is_ordinary) {
-            let ordinary = (0..).zip(flows).filter(|(_, flow)| is_ordinary(flow));
+        if judged.limits.selection == Filtered::Everything
+            && !self.flows.iter().filter_map(of).any(|flow| is_ordinary(&flow))
+        {
+            let ordinary = (0..).zip(flows.iter()).filter(|(_, flow)| is_ordinary(flow));
             self.flows.extend(ordinary.min_by_key(|(_, flow)| packets(flow)).map(|(index, _)| index));
         }
         self.keep_completeness(judged);
         self.keys = self.flows.iter().filter_map(of).map(|flow| flow.key).collect();
         let keys = &self.keys;
-        let sharing = (0..).zip(flows).filter(|(_, flow)| keys.contains(&flow.key)).map(|(index, _)| index);
+        let sharing = (0..).zip(flows.iter()).filter(|(_, flow)| keys.contains(&flow.key)).map(|(index, _)| index);
         self.flows.extend(sharing);
         let kept = datagrams.0.iter().filter(|(_, key)| self.keys.contains(key));
         self.datagrams = kept.map(|(datagram, _)| *datagram).collect();
@@ -183,14 +187,14 @@ impl Selection {
 /// timer explains a service, of each path to it as well.
 fn survivors(judged: &Judged, servers: &HashSet<Socket>) -> BTreeSet<(u32, Clock)> {
     let mut best: HashMap<(Socket, Clock, Option<Path>), (Span, u32)> = HashMap::new();
-    for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+    for (index, flow) in (0..).zip(judged.timeline.analysis.flows.iter()) {
         let server = flow.server();
         if !servers.contains(&server) {
             continue;
         }
-        let verdict = judged.verdict(flow);
+        let verdict = judged.verdict(&flow);
         let contradicts = judged.services.of(server).is_some_and(|service| service.packet.contradiction().is_some());
-        let paths = Path::of(flow).into_iter().flatten().filter(|_| contradicts).map(Some);
+        let paths = Path::of(&flow).into_iter().flatten().filter(|_| contradicts).map(Some);
         let paths: Vec<Option<Path>> = paths.chain([None]).collect();
         for (clock, gaps) in [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())] {
             let Some(gap) = gaps.and_then(|gaps| gaps.longest_survived()) else { continue };
@@ -211,7 +215,7 @@ fn survivors(judged: &Judged, servers: &HashSet<Socket>) -> BTreeSet<(u32, Clock
 }
 
 /// Of each service of which flows died at one age, or may have, the flow that grew oldest: it may refute a limit.
-fn oldest<'a>(judged: &Judged, flows: impl Iterator<Item = (u32, &'a Flow)>) -> Vec<u32> {
+fn oldest<F: Deref<Target = Flow>>(judged: &Judged, flows: impl Iterator<Item = (u32, F)>) -> Vec<u32> {
     let mut best: HashMap<Socket, (Span, u32)> = HashMap::new();
     let died = |flow: &Flow| judged.services.of(flow.server()).is_some_and(Service::may_have_age_limit);
     for (index, flow) in flows.filter(|(_, flow)| flow.is_established() && died(flow)) {
@@ -231,12 +235,12 @@ fn silent_host(flow: &Flow) -> Option<IpAddr> {
 }
 
 /// For each of the `silent` hosts a flow in which it speaks: that its silence elsewhere is real shows there.
-fn speakers(flows: &[Flow], silent: &HashSet<IpAddr>) -> Vec<u32> {
+fn speakers(flows: &Flows, silent: &HashSet<IpAddr>) -> Vec<u32> {
     let mut left = silent.clone();
     let mut found = Vec::new();
-    for (index, flow) in (0..).zip(flows) {
+    for (index, flow) in (0..).zip(flows.iter()) {
         for direction in Direction::BOTH {
-            if flow.end(direction).last.is_some() && left.remove(&address(flow, direction)) {
+            if flow.end(direction).last.is_some() && left.remove(&address(&flow, direction)) {
                 found.push(index);
             }
         }

@@ -144,11 +144,11 @@ fn expect(script: &mut Script) -> Option<&'static str> {
             step.expected = kind.map(|kind| Expected { kind, note: None });
         }
     }
-    let flow = analysis.flows.first()?;
-    let verdict = Services::gather(&analysis).judge(flow, &analysis);
+    let flow = analysis.flows.get(0)?;
+    let verdict = Services::gather(&analysis).judge(&flow, &analysis);
     let id = named(VERDICTS, verdict.id.name())?;
     let subject = if verdict.id.matters() { Subject::Finding } else { Subject::Verdict };
-    let origin = decisive(flow).and_then(|(_, who)| named(ORIGINS, who.origin.name()));
+    let origin = decisive(&flow).and_then(|(_, who)| named(ORIGINS, who.origin.name()));
     let gap = verdict.gap.map(|(_, gap)| gap.length);
     script.expectations.push(Expectation {
         flow: (subject == Subject::Verdict).then_some(0),

@@ -1,6 +1,7 @@
 //! What a classified segment changes in its flow.
 
 use crate::flow::classify::{Class, HeldFate};
+use crate::flow::endpoint::Silence;
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::dating::Stamped;
@@ -363,7 +364,7 @@ impl Flow {
         if let Some(previous) = end.last {
             let length = mark.time.since(previous.time);
             if length > end.silence.length {
-                end.silence = crate::flow::endpoint::Silence { length, start: previous, end: mark };
+                end.silence = Silence { length, start: previous.frame, end: mark.frame };
             }
         }
         end.last = Some(mark);

@@ -103,6 +103,11 @@ impl HopLimits {
         }
     }
 
+    /// One octet a place, 0 for a free one: the form in which it is packed.
+    pub(super) fn octets(self) -> [u8; 4] {
+        self.0.map(|slot| slot.map_or(0, NonZeroU8::get))
+    }
+
     /// The different values, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = u8> + Clone + '_ {
         self.0.iter().copied().flatten().map(NonZeroU8::get)
@@ -112,6 +117,13 @@ impl HopLimits {
     #[must_use]
     pub fn contains(&self, hop_limit: u8) -> bool {
         self.iter().any(|seen| seen == hop_limit)
+    }
+}
+
+/// From what [`HopLimits::octets`] gave.
+impl From<[u8; 4]> for HopLimits {
+    fn from(octets: [u8; 4]) -> Self {
+        Self(octets.map(NonZeroU8::new))
     }
 }
 

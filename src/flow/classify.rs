@@ -259,7 +259,7 @@ impl View<'_> {
 
     /// Rule 7 and one-sided captures: the peer has acknowledged nothing yet.
     fn unanchored_probe(&self) -> Option<Class> {
-        if let Some(held) = self.own.and_then(|own| own.held.as_ref()) {
+        if let Some(held) = self.own.and_then(|own| own.held.as_deref()) {
             return self.against_held(held);
         }
         let Some(nxt) = self.sender.snd_nxt else {
@@ -455,7 +455,7 @@ impl View<'_> {
 
     /// What this segment, itself no probe, tells of the sender's held ones.
     fn held_fate(&self) -> HeldFate {
-        let Some(held) = self.own.and_then(|own| own.held.as_ref()) else {
+        let Some(held) = self.own.and_then(|own| own.held.as_deref()) else {
             return HeldFate::Unchanged;
         };
         // Nothing but a probe stands one below the next segment of a sender that sent nothing between.
@@ -466,7 +466,7 @@ impl View<'_> {
     /// What this segment tells of the peer's held ones: a peer that sent nothing else and has octet `seq` acknowledged
     /// had sent it before, so `seq` was one below its next number.
     fn peer_held(&self) -> HeldFate {
-        let held = self.theirs.and_then(|theirs| theirs.held.as_ref());
+        let held = self.theirs.and_then(|theirs| theirs.held.as_deref());
         let (Some(held), Some(ack)) = (held, self.segment.acknowledged()) else {
             return HeldFate::Unchanged;
         };

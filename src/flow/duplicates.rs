@@ -1,7 +1,7 @@
 //! Rule 0: the same frame captured twice, by a mirror port that sees both directions, by an `any` capture, or before
 //! and behind a tunnel of the capturing host.
 
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
 
@@ -27,12 +27,11 @@ struct Slot {
 /// frame and its copy make the first forgotten.
 pub struct Duplicates {
     places: Vec<[Slot; 2]>,
-    hasher: FixedState,
 }
 
 impl Default for Duplicates {
     fn default() -> Self {
-        Self { places: vec![[Slot::default(); 2]; PLACES], hasher: FixedState::default() }
+        Self { places: vec![[Slot::default(); 2]; PLACES] }
     }
 }
 
@@ -47,8 +46,8 @@ impl Duplicates {
         interface: u32,
         time: Timestamp,
     ) -> bool {
-        let identity = self.identity(flow, direction, segment);
-        let vantage = self.vantage(segment, interface);
+        let identity = identity(flow, direction, segment);
+        let vantage = vantage(segment, interface);
         let place = usize::try_from(identity).unwrap_or(0) & (PLACES - 1);
         let Some([newer, older]) = self.places.get_mut(place) else {
             return false;
@@ -71,29 +70,48 @@ impl Duplicates {
         *newer = Slot { identity, vantage, used: true, time };
         false
     }
+}
 
-    fn identity(&self, flow: u32, direction: Direction, segment: &Segment<'_>) -> u64 {
-        let mut hash = self.hasher.build_hasher();
-        (flow, direction, segment.seq, segment.ack, segment.flags.0, segment.payload_len, segment.ip_id)
-            .hash(&mut hash);
-        if segment.ip_id.unwrap_or(0) == 0 {
-            (segment.window, segment.options_hash).hash(&mut hash);
-        } else {
-            segment.options.timestamps.hash(&mut hash);
-        }
-        hash.finish()
-    }
+/// A hash of what a copy shares with its original.
+fn identity(flow: u32, direction: Direction, segment: &Segment<'_>) -> u64 {
+    let id = segment.ip_id.unwrap_or(0);
+    // Without a telling IP identification everything else must tell.
+    let (window, rest) = match (id, segment.options.timestamps) {
+        (0, _) => (segment.window, segment.options_hash.into()),
+        (_, Some((value, echo))) => (0, join(value, echo)),
+        (_, None) => (0, u64::MAX),
+    };
+    let flags = u32::from(segment.flags.0) << 1 | u32::from(direction == Direction::FromInitiator);
+    let shape = join(u32::from(id) << 16 | u32::from(window), flags);
+    fold(fold(join(flow, segment.seq.0), join(segment.ack.0, segment.payload_len)) ^ shape, rest)
+}
 
-    /// Where on its way the frame was captured.
-    fn vantage(&self, segment: &Segment<'_>, interface: u32) -> u32 {
-        let mut hash = self.hasher.build_hasher();
-        let link = &segment.link;
-        (link.src_mac, link.dst_mac, link.vlan, link.packet_type, link.if_index, interface).hash(&mut hash);
-        (segment.hop_limit, segment.tunnel).hash(&mut hash);
-        #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-        let vantage = hash.finish() as u32;
-        vantage
-    }
+/// Where on its way the frame was captured.
+fn vantage(segment: &Segment<'_>, interface: u32) -> u32 {
+    let link = &segment.link;
+    let octets = |mac: Option<[u8; 6]>, number: Option<u16>| {
+        let ([a, b, c, d, e, f], [g, h]) = (mac.unwrap_or_default(), number.unwrap_or_default().to_le_bytes());
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    };
+    let ends = fold(octets(link.src_mac, link.vlan), octets(link.dst_mac, link.packet_type));
+    let place = join(interface ^ link.if_index.unwrap_or(0), segment.hop_limit.into());
+    let tunnel = segment.tunnel.map_or(0, |tunnel| FixedState::default().hash_one(tunnel));
+    let [a, b, c, d, ..] = fold(ends ^ place, tunnel).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+const fn join(high: u32, low: u32) -> u64 {
+    (high as u64) << 32 | low as u64
+}
+
+/// Two words as one: the halves of a product, of which neither factor is likely to be 0. An attacker who finds two that
+/// are alike makes one of his own segments look captured twice.
+fn fold(one: u64, other: u64) -> u64 {
+    const APART: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9];
+    let product = u128::from(one ^ APART[0]) * u128::from(other ^ APART[1]);
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product")]
+    let (high, low) = ((product >> 64) as u64, product as u64);
+    high ^ low
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! has not shown it, and no number stands for "unset" (a sequence number may well be 0 after a wrap).
 
 use crate::flow::bounded::HopLimits;
-use crate::flow::mark::Mark;
+use crate::flow::mark::{FrameId, Mark};
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
 use crate::wire::{Flags, LinkInfo, Segment};
@@ -151,9 +151,9 @@ pub struct Silence {
     /// How long.
     pub length: Span,
     /// The segment before it.
-    pub start: Mark,
+    pub start: FrameId,
     /// The segment that ended it.
-    pub end: Mark,
+    pub end: FrameId,
 }
 
 /// What is known of one end from the segments it sent and from the answers to them.

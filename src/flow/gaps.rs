@@ -107,6 +107,8 @@ pub struct Gaps {
     total: u64,
     silent: Span,
     survived: Option<Gap>,
+    /// Once eight are kept, nothing up to this length is of interest; short of that it may be too small.
+    least: Span,
 }
 
 impl Gaps {
@@ -120,6 +122,13 @@ impl Gaps {
     #[must_use]
     pub const fn silent(&self) -> Span {
         self.silent
+    }
+
+    /// Reads a little of each line of memory.
+    pub(super) fn touch(&self) -> u64 {
+        let undecided = self.undecided.as_ref().map_or(0, |undecided| u64::from(undecided.repeats));
+        let ends = [self.longest.first(), self.longest.last()].into_iter().flatten();
+        ends.fold(self.total ^ undecided, |sum, gap| sum ^ u64::from(gap.start.frame.number))
     }
 
     /// The longest eight and every fatal one, in order of time.
@@ -207,12 +216,16 @@ impl Gaps {
             self.longest.push(gap);
             return;
         }
+        if gap.length <= self.least {
+            return;
+        }
         // Of two equal ones the earlier stays, so that the result does not depend on how the capture was cut.
         if let Some(shortest) = self.longest.iter_mut().rev().min_by_key(|kept| kept.length)
             && shortest.length < gap.length
         {
             *shortest = gap;
         }
+        self.least = self.longest.iter().map(|kept| kept.length).min().unwrap_or_default();
     }
 }
 

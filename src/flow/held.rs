@@ -16,7 +16,7 @@ impl Flow {
     #[must_use]
     pub fn silent_peer(&self) -> Option<IpAddr> {
         let undecided = |direction: &Direction| {
-            let held = self.probes(*direction).and_then(|probes| probes.held.as_ref());
+            let held = self.probes(*direction).and_then(|probes| probes.held.as_deref());
             held.is_some_and(|held| held.count > 2)
         };
         let direction = Direction::BOTH.into_iter().find(undecided)?;
@@ -101,6 +101,6 @@ impl Flow {
             count: 0,
             spacing: None,
         };
-        held.get_or_insert_with(fresh).join(mark);
+        held.get_or_insert_with(|| Box::new(fresh())).join(mark);
     }
 }

@@ -1,6 +1,6 @@
 //! The addresses and ports that name a flow, the same for both directions.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -83,6 +83,12 @@ impl FlowKey {
     #[must_use]
     pub fn new(src: Socket, dst: Socket) -> (Self, bool) {
         if src <= dst { (Self { low: src, high: dst }, true) } else { (Self { low: dst, high: src }, false) }
+    }
+
+    /// A key to be filled in.
+    pub(super) const fn blank() -> Self {
+        let nowhere = Socket::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        Self { low: nowhere, high: nowhere }
     }
 
     /// The lower end.

@@ -100,7 +100,7 @@ pub struct Probes {
     /// The one before it, while still unanswered.
     pub previous: Option<Pending>,
     /// Segments that may become probes.
-    pub held: Option<Held>,
+    pub held: Option<Box<Held>>,
     /// Zero-window probes: time between the last two, or before the first one.
     pub window_spacing: Option<Span>,
     /// Zero-window probes: a doubling spacing has been seen.
@@ -204,6 +204,16 @@ impl KeepaliveStats {
 }
 
 impl Probes {
+    /// Reads a little of each line of memory that a probe or its answer changes.
+    pub(super) fn touch(&self) -> u64 {
+        let of = |probe: &Option<Pending>| probe.map_or(0, |probe| u64::from(probe.seq.0));
+        let stats = &self.keepalive;
+        let counts =
+            [stats.empty, stats.longest_run, stats.after_answer.count(), stats.first_delay.count(), stats.level];
+        let sum = counts.into_iter().fold(0, |sum, count| sum ^ u64::from(count));
+        sum ^ of(&self.latest) ^ of(&self.previous) ^ stats.frames.total() ^ u64::from(self.held.is_some())
+    }
+
     /// Records a probe; `heard` is when the prober last heard more of its peer than an empty probe.
     pub(crate) fn sent(&mut self, probe: Pending, heard: Option<Mark>) {
         let Pending { kind, mark, one_byte, .. } = probe;

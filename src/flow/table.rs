@@ -1,27 +1,29 @@
 //! Which flow a segment belongs to.
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use std::hash::BuildHasher as _;
-
+use crate::flow::index::Index;
 use crate::flow::key::{FlowKey, Socket};
 use crate::flow::mark::Mark;
-use crate::flow::resets::Reset;
+use crate::flow::store::Store;
 use crate::flow::{Direction, Flow};
 use crate::time::Span;
 use crate::wire::{Flags, Segment};
 
 /// All flows in the order of their first segment, and the current generation of each tuple.
-#[derive(Default)]
 pub struct FlowTable {
-    flows: Vec<Flow>,
-    /// The numbers of `flows`, ascending, once some were let go; empty while number and place are the same.
-    numbers: Vec<u32>,
-    /// Flows so far, those that were let go included.
-    total: u32,
-    /// Places in `flows`.
-    current: HashTable<u32>,
-    hasher: RandomState,
+    index: Index,
+    store: Store,
+}
+
+/// Segments that are looked at ahead of their turn at most.
+pub const AHEAD: usize = 32;
+
+/// The key of a segment, hashed.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashed {
+    key: FlowKey,
+    /// Whether the lower end sent the segment.
+    from_low: bool,
+    hash: u32,
 }
 
 /// Where a segment belongs.
@@ -40,33 +42,48 @@ pub struct Place {
 }
 
 impl FlowTable {
-    /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
-    pub fn place(&mut self, segment: &Segment<'_>, mark: Mark) -> Place {
+    /// No flows yet, and room for `awake` of them to be ready at a time.
+    #[must_use]
+    pub fn new(awake: usize) -> Self {
+        Self { index: Index::default(), store: Store::new(awake) }
+    }
+
+    /// The key of `segment`, and its place in this table.
+    #[must_use]
+    pub fn key(&self, segment: &Segment<'_>) -> Hashed {
         let src = Socket::new(segment.src, segment.src_port);
-        let dst = Socket::new(segment.dst, segment.dst_port);
-        let (key, from_low) = FlowKey::new(src, dst);
-        let hash = self.hasher.hash_one(key);
-        let flows = &self.flows;
-        let found = self.current.find_mut(hash, |&index| flows.get(index as usize).is_some_and(|flow| flow.key == key));
-        let next = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
-        let number = |place: u32| match self.numbers.get(place as usize) {
-            Some(number) => *number,
-            None => place,
-        };
+        let (key, from_low) = FlowKey::new(src, Socket::new(segment.dst, segment.dst_port));
+        Hashed { key, from_low, hash: self.index.hash(&key) }
+    }
+
+    /// Reads something of each flow's memory, so that it is at hand when [`place`](Self::place) asks for it: the same steps
+    /// for all flows together, since what does not depend on each other is fetched at the same time.
+    pub fn touch<'a>(&self, keys: impl Iterator<Item = &'a Hashed>) {
+        let mut numbers = [None; AHEAD];
+        for (number, key) in numbers.iter_mut().zip(keys) {
+            *number = self.index.peek(key.hash);
+        }
+        self.store.touch(&numbers);
+    }
+
+    /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
+    pub fn place(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark) -> Place {
+        let Hashed { key, from_low, hash } = *key;
+        let store = &self.store;
+        let found = self.index.find(hash, |number| store.has_key(number, &key));
+        let next = self.store.next();
         let mut opening = Opening::First;
-        if let Some(index) = found {
-            if let Some(flow) = flows.get(*index as usize) {
+        if let Some(number) = found {
+            if let Some(flow) = self.store.wake(number) {
                 let direction = flow.direction(from_low);
                 opening = opens_generation(flow, direction, segment, mark);
                 if opening == Opening::None {
-                    return Place { flow: number(*index), direction, is_new: false, is_reuse: false, stream: None };
+                    return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
                 }
             }
-            *index = next;
+            self.index.replace(hash, |flow| flow == number, next);
         } else {
-            let hasher = &self.hasher;
-            let rehash = |&index: &u32| flows.get(index as usize).map_or(0, |flow| hasher.hash_one(flow.key));
-            self.current.insert_unique(hash, next, rehash);
+            self.index.insert(hash, next);
         }
         let mut flow = Flow::new(key, from_low, segment, mark);
         let direction = flow.direction(from_low);
@@ -78,99 +95,67 @@ impl FlowTable {
             }
             _ => None,
         };
-        self.flows.push(flow);
-        let number = self.total;
-        self.total = number.saturating_add(1);
-        if !self.numbers.is_empty() {
-            self.numbers.push(number);
-        }
-        Place { flow: number, direction, is_new: true, is_reuse: opening != Opening::First, stream }
+        self.store.push(flow);
+        Place { flow: next, direction, is_new: true, is_reuse: opening != Opening::First, stream }
     }
 
-    /// The current flow between two sockets, and whether `src` is its lower end, if the capture has shown one.
-    #[must_use]
-    pub fn find(&self, src: Socket, dst: Socket) -> Option<(u32, Direction)> {
+    /// The current flow between two sockets, and the direction from `src` to `dst`, if the capture has shown one.
+    pub fn find(&mut self, src: Socket, dst: Socket) -> Option<(u32, Direction)> {
         let (key, from_low) = FlowKey::new(src, dst);
-        let same = |&index: &u32| self.flows.get(index as usize).is_some_and(|flow| flow.key == key);
-        let index = *self.current.find(self.hasher.hash_one(key), same)?;
-        let direction = self.flows.get(index as usize)?.direction(from_low);
-        let number = if self.numbers.is_empty() { index } else { *self.numbers.get(index as usize)? };
+        let store = &self.store;
+        let number = self.index.find(self.index.hash(&key), |number| store.has_key(number, &key))?;
+        let direction = self.store.wake(number)?.direction(from_low);
         Some((number, direction))
     }
 
-    /// Flow number `number`; `None` if it was let go.
+    /// Flow number `number`, unless it is at rest.
     #[must_use]
     pub fn flow(&self, number: u32) -> Option<&Flow> {
-        self.flows.get(self.slot(number)?)
+        self.store.get(number)
     }
 
     /// Flow number `number`, to change it.
     pub(crate) fn flow_mut(&mut self, number: u32) -> Option<&mut Flow> {
-        let slot = self.slot(number)?;
-        self.flows.get_mut(slot)
+        self.store.wake(number)
     }
 
-    /// All flows that are there, each with its number, in the order of their first segment.
+    /// Flow number `number` is over, as far as is known: it may go to rest.
+    pub(crate) fn close(&mut self, number: u32) {
+        self.store.close(number);
+    }
+
+    /// The flows that are ready, each with its number, in the order of their first segment: all of them, if so many may be.
     pub fn numbered(&self) -> impl Iterator<Item = (u32, &Flow)> {
-        let counted = (0..).take(if self.numbers.is_empty() { self.flows.len() } else { 0 });
-        self.numbers.iter().copied().chain(counted).zip(&self.flows)
+        self.store.ready()
     }
 
     /// Flows that are there.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.flows.len()
+        self.store.len()
     }
 
     /// Whether no flow is there.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.flows.is_empty()
+        self.store.len() == 0
     }
 
-    /// Lets go of the flows that `keep` refuses, each handed to `gone` with its number. Costs a pass over all flows.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u32, &Flow) -> bool, mut gone: impl FnMut(u32, Flow)) {
-        let mut is_current = vec![false; self.flows.len()];
-        for place in &self.current {
-            if let Some(current) = is_current.get_mut(*place as usize) {
-                *current = true;
-            }
-        }
-        let numbers: Vec<u32> = self.numbered().map(|(number, _)| number).collect();
-        self.numbers.clear();
-        self.current.clear();
-        let flows = std::mem::take(&mut self.flows);
-        // What stays is put into a list of the same room: the table is full again soon.
-        self.flows.reserve_exact(flows.capacity());
-        for ((flow, number), current) in flows.into_iter().zip(numbers).zip(is_current) {
-            if keep(number, &flow) {
-                self.restore(flow, number, current);
-            } else {
+    /// Lets go of the ready flows that `keep` refuses, each handed to `gone` with its number. Costs a pass over all flows.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32, &Flow) -> bool, mut gone: impl FnMut(u32, Flow)) {
+        for number in 0..self.store.next() {
+            if self.store.get(number).is_some_and(|flow| !keep(number, flow))
+                && let Some(flow) = self.store.remove(number)
+            {
+                self.index.remove(self.index.hash(&flow.key), |other| other == number);
                 gone(number, flow);
             }
         }
     }
 
-    fn restore(&mut self, flow: Flow, number: u32, is_current: bool) {
-        let place = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
-        let hash = self.hasher.hash_one(flow.key);
-        self.flows.push(flow);
-        self.numbers.push(number);
-        if is_current {
-            let (flows, hasher) = (&self.flows, &self.hasher);
-            let rehash = |&place: &u32| flows.get(place as usize).map_or(0, |flow| hasher.hash_one(flow.key));
-            self.current.insert_unique(hash, place, rehash);
-        }
-    }
-
-    fn slot(&self, number: u32) -> Option<usize> {
-        if self.numbers.is_empty() { Some(number as usize) } else { self.numbers.binary_search(&number).ok() }
-    }
-
-    /// All flows, in the order of their first segment, and their numbers where some were let go.
-    #[must_use]
-    pub fn into_flows(self) -> (Vec<Flow>, Vec<u32>) {
-        (self.flows, self.numbers)
+    /// All flows, in the order of their first segment.
+    pub(crate) fn into_store(self) -> Store {
+        self.store
     }
 }
 
@@ -210,7 +195,7 @@ fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>, ma
 /// or no segment lives so long (MSL, RFC 9293 3.4.1).
 fn is_replay(flow: &Flow, mark: Mark) -> bool {
     const SEGMENT_LIFETIME: Span = Span::from_secs(120);
-    let over = flow.fins() == 2 || flow.resets().any(Reset::is_effective);
+    let over = flow.is_over();
     let again = over && mark.time.since(flow.first.time) > Span::from_secs(1);
     mark.time < flow.last.time || again || mark.time.since(flow.last.time) > SEGMENT_LIFETIME
 }

@@ -1,5 +1,7 @@
 //! From the analysis to the model: every flow on demand, everything else at once.
 
+use std::borrow::Cow;
+
 use crate::flow::gaps::{Clock, Gap, Gaps};
 use crate::flow::mark::Mark;
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation};
@@ -66,11 +68,11 @@ impl Built {
     }
 
     /// Flow number `id` with the verdict on it, and the timeline that it is of.
-    pub(crate) fn judged(&self, id: u32) -> Option<(&Flow, Verdict, &Judged)> {
+    pub(crate) fn judged(&self, id: u32) -> Option<(Cow<'_, Flow>, Verdict, &Judged)> {
         let (timeline, index) = self.numbers.place(id)?;
         let judged = self.timelines.get(timeline)?;
-        let flow = judged.timeline.analysis.flow(index)?;
-        Some((flow, judged.verdict(flow), judged))
+        let (flow, verdict) = judged.judged(index)?;
+        Some((flow, verdict, judged))
     }
 
     /// The timelines, judged.
@@ -83,7 +85,7 @@ impl Flows for Built {
     fn flow(&self, id: u32) -> Option<model::Flow> {
         let (flow, verdict, judged) = self.judged(id)?;
         let (began, several_files) = (judged.began(), self.several_files);
-        Some(FlowBuilder { flow, verdict: &verdict, began, table: &self.table, several_files }.build(id))
+        Some(FlowBuilder { flow: &flow, verdict: &verdict, began, table: &self.table, several_files }.build(id))
     }
 }
 
@@ -204,8 +206,8 @@ impl FlowBuilder<'_> {
         let silence = self.flow.end(direction).silence;
         (silence.length > Span::ZERO).then(|| model::Silence {
             duration_s: silence.length.as_secs_f64(),
-            start_frame: self.frame(silence.start),
-            end_frame: self.frame(silence.end),
+            start_frame: frame(silence.start, self.several_files),
+            end_frame: frame(silence.end, self.several_files),
         })
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn report(
             .iter()
             .filter_map(|id| gathered.counts.get(id).map(|count| (id.name().to_owned(), *count)))
             .collect(),
-        matter: gathered.matter(),
+        matter: gathered.into_matter(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the report is built from: the timelines of a run, judged, and the names that all parts of the report share.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
@@ -13,8 +14,9 @@ use crate::timeouts::Entry;
 use crate::verdict::advice::Stack;
 use crate::verdict::group::Groups;
 use crate::verdict::inventory::Inventory;
-use crate::verdict::quality::{Limits, ceiling, limits};
-use crate::verdict::service::{Service, Services};
+use crate::verdict::outcome::judge;
+use crate::verdict::quality::{Limits, Survey, ceiling};
+use crate::verdict::service::{Service, Services, is_telling, may_be_refined};
 use crate::verdict::{Verdict, VerdictId};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
@@ -44,19 +46,75 @@ pub(crate) struct Judged {
     pub(crate) limits: Limits,
     /// Connections that hold a place without using it.
     pub(crate) inventory: Inventory,
+    /// Of each flow.
+    glances: Vec<Glance>,
+}
+
+/// What the first look at a flow left: millions of flows have nothing to say beside their verdict, and need not be unpacked
+/// again.
+#[derive(Clone, Copy)]
+enum Glance {
+    /// This verdict, no silence, no probe, no name, and nothing that its service could change.
+    Plain { verdict: VerdictId, is_telling: bool },
+    /// Anything else.
+    Telling,
+    /// The flow is not there any more.
+    Gone,
+}
+
+impl Glance {
+    fn at(flow: &Flow, verdict: &Verdict) -> Self {
+        let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
+        let probed = Direction::BOTH.into_iter().any(|direction| flow.probes(direction).is_some());
+        let of_service = verdict.id.is_about_service() || may_be_refined(flow, verdict);
+        if silent || probed || of_service || flow.heads().is_some() {
+            return Self::Telling;
+        }
+        Self::Plain { verdict: verdict.id, is_telling: is_telling(flow) }
+    }
 }
 
 impl Judged {
-    /// Judges `timeline` beside what is `known` of the services from flows that are not there any more, so many `gone` by
-    /// server.
+    /// Looks at each flow twice: what it says by itself, and what it says beside the others.
+    ///
+    /// Beside the flows that are there stands what is `known` of the services from flows that are not there any more, so many
+    /// `gone` by server.
     pub(crate) fn new(timeline: Timeline, known: Services, gone: &HashMap<Socket, u64>) -> Self {
-        let mut limits = limits(&timeline.analysis);
+        let analysis = &timeline.analysis;
+        let mut survey = Survey::new(analysis);
+        let mut services = known;
+        let mut inventory = Inventory::default();
+        let mut glances = Vec::with_capacity(analysis.flows.total() as usize);
+        for number in 0..analysis.flows.total() {
+            let Some(flow) = analysis.flows.get(number) else {
+                glances.push(Glance::Gone);
+                continue;
+            };
+            let verdict = judge(&flow, analysis);
+            survey.add(number, &flow);
+            services.add(&flow, &verdict);
+            inventory.add(&flow, analysis.end);
+            glances.push(Glance::at(&flow, &verdict));
+        }
+        for (number, glance) in (0..).zip(&glances) {
+            match glance {
+                Glance::Plain { is_telling: true, .. } if !survey.wants_all() => {
+                    analysis.flows.server(number).into_iter().for_each(|server| services.count(server));
+                }
+                _ => {
+                    if let Some(flow) = analysis.flows.get(number) {
+                        survey.add_again(&flow);
+                        services.add_again(&flow);
+                    }
+                }
+            }
+        }
+        services.conclude(analysis, gone);
+        let mut limits = survey.finish();
         for (file, info) in &timeline.files {
             limits.enter(*file, info);
         }
-        let services = Services::gather_beside(&timeline.analysis, known, gone);
-        let inventory = Inventory::take(&timeline.analysis);
-        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory };
+        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory, glances };
         judged.groups = judged.groups();
         judged
     }
@@ -65,9 +123,29 @@ impl Judged {
         if !self.services.several_died() {
             return Groups::default();
         }
-        let died = |flow: &&Flow| self.services.of(flow.server()).is_some_and(Service::has_deaths);
+        let died = |flow: &Cow<'_, Flow>| self.services.of(flow.server()).is_some_and(Service::has_deaths);
         let flows = self.timeline.analysis.flows.iter().filter(died);
-        Groups::form(&self.services, flows.map(|flow| (flow, self.verdict(flow))))
+        let with_verdicts = flows.map(|flow| {
+            let verdict = self.verdict(&flow);
+            (flow, verdict)
+        });
+        Groups::form(&self.services, with_verdicts)
+    }
+
+    /// All flows by their numbers; of those with nothing to say beside their verdict that alone.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Result<Cow<'_, Flow>, VerdictId>)> {
+        (0..).zip(&self.glances).filter_map(|(number, glance)| match glance {
+            Glance::Gone => None,
+            Glance::Plain { verdict, .. } => Some((number, Err(*verdict))),
+            Glance::Telling => Some((number, Ok(self.timeline.analysis.flows.get(number)?))),
+        })
+    }
+
+    /// Flow `number` with its verdict.
+    pub(crate) fn judged(&self, number: u32) -> Option<(Cow<'_, Flow>, Verdict)> {
+        let flow = self.timeline.analysis.flows.get(number)?;
+        let verdict = self.verdict(&flow);
+        Some((flow, verdict))
     }
 
     /// The verdict on `flow`, no surer than the capture allows.

@@ -57,13 +57,13 @@ fn of_timeline(judged: &Judged, timeline: usize, numbers: &FlowNumbers) -> Vec<S
     let clocks: BTreeMap<Socket, Clock> =
         ranked.iter().map(|(server, service)| (*server, service.telling().0)).collect();
     let mut scales: BTreeMap<Socket, Scale> = BTreeMap::new();
-    for (index, flow) in judged.timeline.analysis.numbered() {
+    for (index, flow) in judged.timeline.analysis.flows.numbered() {
         let Some(clock) = clocks.get(&flow.server()) else { continue };
-        let gaps = silences(flow, *clock);
+        let gaps = silences(&flow, *clock);
         if gaps.is_empty() {
             continue;
         }
-        let (verdict, number) = (judged.verdict(flow), numbers.number(timeline, index).unwrap_or(index));
+        let (verdict, number) = (judged.verdict(&flow), numbers.number(timeline, index).unwrap_or(index));
         let scale = scales.entry(flow.server()).or_default();
         gaps.iter().for_each(|gap| scale.enter(gap, *clock, &verdict, number));
     }

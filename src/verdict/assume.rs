@@ -13,6 +13,7 @@
 //! 7. Others may be reached by different paths. It is enough that it holds for one of them.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use crate::flow::gaps::{Clock, Gap, Gaps, Outcome};
 use crate::flow::{Flow, FrameId, SegmentKind, Socket};
@@ -24,11 +25,14 @@ use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
 /// Tests whether the path of `flows` can go through the box of `entry`; each flow comes with what it speaks for, its number
 /// and its verdict.
 #[must_use]
-pub fn assume<'a>(entry: &Entry, flows: impl IntoIterator<Item = (Subject, u32, &'a Flow, Verdict)>) -> Assumption {
+pub fn assume<F: Deref<Target = Flow>>(
+    entry: &Entry,
+    flows: impl IntoIterator<Item = (Subject, u32, F, Verdict)>,
+) -> Assumption {
     let mut assumption = Assumption { obstacle: Obstacle::of(entry), trials: BTreeMap::new() };
     if assumption.obstacle.is_none() {
         for (subject, number, flow, verdict) in flows {
-            for seen in sightings(entry, number, flow, &verdict) {
+            for seen in sightings(entry, number, &flow, &verdict) {
                 assumption.trials.entry(subject).or_default().weigh(entry, seen);
             }
         }

@@ -16,6 +16,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use crate::flow::gaps::Clock;
 use crate::flow::resets::Reset;
@@ -138,10 +139,10 @@ pub struct Groups {
 impl Groups {
     /// Forms the groups of `services` from their flows with the final verdicts.
     #[must_use]
-    pub fn form<'a>(services: &Services, flows: impl Iterator<Item = (&'a Flow, Verdict)>) -> Self {
+    pub fn form<F: Deref<Target = Flow>>(services: &Services, flows: impl Iterator<Item = (F, Verdict)>) -> Self {
         let mut units: BTreeMap<(Killer, Socket), Unit> = BTreeMap::new();
         for (flow, verdict) in flows {
-            if let (Some(killer), Some((_, gap))) = (Killer::of(flow, &verdict), verdict.gap) {
+            if let (Some(killer), Some((_, gap))) = (Killer::of(&flow, &verdict), verdict.gap) {
                 let server = flow.server();
                 let unit = units.entry((killer, server)).or_insert_with(|| Unit::new(server, killer, services));
                 unit.bracket.die(gap.length, Some(killer.manner), verdict.timeout.is_some());

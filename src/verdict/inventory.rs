@@ -109,15 +109,18 @@ impl Inventory {
     #[must_use]
     pub fn take(analysis: &Analysis) -> Self {
         let mut inventory = Self::default();
-        for flow in &analysis.flows {
-            let life = Life::of(flow, analysis.end);
-            if let Some(sort) = sort(flow, life) {
-                inventory.all.add(sort, life);
-                inventory.clients.add(client(flow), sort, life);
-                inventory.services.add(flow.server(), sort, life);
-            }
-        }
+        analysis.flows.iter().for_each(|flow| inventory.add(&flow, analysis.end));
         inventory
+    }
+
+    /// Takes stock of `flow`, whose capture ended at `end`.
+    pub(crate) fn add(&mut self, flow: &Flow, end: Timestamp) {
+        let life = Life::of(flow, end);
+        if let Some(sort) = sort(flow, life) {
+            self.all.add(sort, life);
+            self.clients.add(client(flow), sort, life);
+            self.services.add(flow.server(), sort, life);
+        }
     }
 
     /// The `most` client addresses that hold the most, by connection-seconds. Behind a FULLNAT director these are the real
@@ -151,7 +154,7 @@ struct Life {
 
 impl Life {
     fn of(flow: &Flow, end: Timestamp) -> Self {
-        let ended = flow.fins() == 2 || flow.resets().any(crate::flow::resets::Reset::is_effective);
+        let ended = flow.is_over();
         let until = if ended { flow.last.time } else { end };
         Self { length: until.since(flow.first.time).max(Span::ZERO), stands: !ended }
     }

@@ -120,26 +120,58 @@ pub struct Limits {
 /// Counts what limits the verdicts on the flows of `analysis`; [`Limits::enter`] adds what only the files know.
 #[must_use]
 pub fn limits(analysis: &Analysis) -> Limits {
-    let sides = sides::SilentPeers::gather(&analysis.flows);
-    let traffic = selection::total(&analysis.accounts);
-    // Whoever invents times invents numbers: what is alike in them is no translation.
-    let synthetic_clock = analysis.accounts.iter().find_map(|account| account.pace.invented());
-    let mut limits = Limits {
-        span: analysis.end.since(analysis.start),
-        flows: analysis.flows.len() as u64,
-        synthetic_clock,
-        selection: Selection::of(&traffic, &analysis.flows),
-        translated: if synthetic_clock.is_some() { Translated::default() } else { translation::find(&analysis.flows) },
-        ending: Ending::of(&analysis.flows),
-        records: analysis.accounts.iter().map(|account| account.records).sum(),
-        traffic,
-        ..Limits::default()
-    };
-    for flow in &analysis.flows {
+    let mut survey = Survey::new(analysis);
+    (0..).zip(analysis.flows.iter()).for_each(|(number, flow)| survey.add(number, &flow));
+    analysis.flows.iter().for_each(|flow| survey.add_again(&flow));
+    survey.finish()
+}
+
+/// The same in two looks at each flow, for those who look at the flows for other reasons, too.
+pub(crate) struct Survey<'a> {
+    analysis: &'a Analysis,
+    limits: Limits,
+    /// Flows that lack octets.
+    lacking: u64,
+    sides: sides::SilentPeers,
+    unseen: selection::Unseen,
+    /// Whoever invents times invents numbers: what is alike in them is no translation.
+    translation: Option<translation::Search>,
+    silences: ending::Silences,
+}
+
+impl<'a> Survey<'a> {
+    pub(crate) fn new(analysis: &'a Analysis) -> Self {
+        let synthetic_clock = analysis.accounts.iter().find_map(|account| account.pace.invented());
+        let limits = Limits {
+            span: analysis.end.since(analysis.start),
+            flows: analysis.flows.len() as u64,
+            synthetic_clock,
+            records: analysis.accounts.iter().map(|account| account.records).sum(),
+            traffic: selection::total(&analysis.accounts),
+            ..Limits::default()
+        };
+        Self {
+            analysis,
+            limits,
+            lacking: 0,
+            sides: sides::SilentPeers::default(),
+            unseen: selection::Unseen::default(),
+            translation: synthetic_clock.is_none().then(translation::Search::default),
+            silences: ending::Silences::default(),
+        }
+    }
+
+    /// First look at flow `number`; flows come in their order.
+    pub(crate) fn add(&mut self, number: u32, flow: &Flow) {
+        self.sides.add(number, flow);
+        self.unseen.add(flow);
+        self.silences.add(flow);
+        if let Some(search) = &mut self.translation {
+            search.add(flow);
+        }
+        let limits = &mut self.limits;
         limits.midstream += u64::from(flow.orientation == Orientation::Inferred);
-        let one_sided = sides.is_one_sided(flow);
-        limits.one_sided += u64::from(one_sided);
-        limits.incomplete += u64::from(!one_sided && lacks_octets(flow));
+        self.lacking += u64::from(lacks_octets(flow));
         if let Some(extras) = flow.extras() {
             limits.clock_steps += u64::from(extras.clock_steps > 0);
             limits.replayed += u64::from(extras.replayed);
@@ -148,7 +180,32 @@ pub fn limits(analysis: &Analysis) -> Limits {
             limits.icmp_errors += u64::from(extras.icmp.total() > 0);
         }
     }
-    limits
+
+    /// Whether the second look is wanted at flows that were never silent, too.
+    pub(crate) fn wants_all(&self) -> bool {
+        self.sides.are_there()
+    }
+
+    /// Second look at a flow.
+    pub(crate) fn add_again(&mut self, flow: &Flow) {
+        self.silences.add_again(flow);
+        if self.sides.are_there() {
+            self.sides.listen(flow);
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Limits {
+        let one_way = self.sides.one_way().iter().filter_map(|number| self.analysis.flows.get(*number));
+        let one_sided = one_way.filter(|flow| self.sides.is_one_sided(flow));
+        let (one_sided, lacking) =
+            one_sided.fold((0, 0), |(count, lacking), flow| (count + 1, lacking + u64::from(lacks_octets(&flow))));
+        self.limits.one_sided = one_sided;
+        self.limits.incomplete = self.lacking - lacking;
+        self.limits.selection = Selection::of(&self.limits.traffic, self.unseen);
+        self.limits.translated = self.translation.map(translation::Search::finish).unwrap_or_default();
+        self.limits.ending = self.silences.ending();
+        self.limits
+    }
 }
 
 impl Limits {

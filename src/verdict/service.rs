@@ -63,36 +63,43 @@ impl Services {
     /// Gathers the silences of all flows, each flow judged by itself.
     #[must_use]
     pub fn gather(analysis: &Analysis) -> Self {
-        Self::gather_beside(analysis, Self::default(), &HashMap::new())
+        let mut services = Self::default();
+        analysis.flows.iter().for_each(|flow| services.add(&flow, &judge(&flow, analysis)));
+        analysis.flows.iter().for_each(|flow| services.add_again(&flow));
+        services.conclude(analysis, &HashMap::new());
+        services
     }
 
-    /// The same beside what is `known` from flows that are not there any more, so many `gone` by server.
-    #[must_use]
-    pub fn gather_beside(analysis: &Analysis, known: Self, gone: &HashMap<Socket, u64>) -> Self {
-        let mut by_server = known.by_server;
-        for flow in analysis.flows.iter().filter(|flow| is_telling(flow)) {
-            by_server.entry(flow.server()).or_default().add(flow, &judge(flow, analysis));
-        }
-        for flow in &analysis.flows {
-            if let Some(service) = by_server.get_mut(&flow.server()) {
-                service.flows += 1;
-                if !is_telling(flow) {
-                    service.ages.outlive(flow);
-                    service.closing_ages.outlive(flow);
-                }
+    /// Second look at a flow, after the first one at all of them.
+    pub(crate) fn add_again(&mut self, flow: &Flow) {
+        if let Some(service) = self.by_server.get_mut(&flow.server()) {
+            service.flows += 1;
+            if !is_telling(flow) {
+                service.ages.outlive(flow);
+                service.closing_ages.outlive(flow);
             }
         }
+    }
+
+    /// The second look at a flow toward `server` that was telling.
+    pub(crate) fn count(&mut self, server: Socket) {
+        if let Some(service) = self.by_server.get_mut(&server) {
+            service.flows += 1;
+        }
+    }
+
+    /// All flows have been looked at twice, but those that are not there any more, so many `gone` by server.
+    pub(crate) fn conclude(&mut self, analysis: &Analysis, gone: &HashMap<Socket, u64>) {
         for (server, flows) in gone {
-            if let Some(service) = by_server.get_mut(server) {
+            if let Some(service) = self.by_server.get_mut(server) {
                 service.flows += flows;
             }
         }
-        forget_aged(analysis, &mut by_server);
+        forget_aged(analysis, &mut self.by_server);
         // What ended in one moment shows no timer of payload.
-        let stopped = by_server.values_mut().filter(|service| service.company.closed_in_one_moment());
+        let stopped = self.by_server.values_mut().filter(|service| service.company.closed_in_one_moment());
         stopped.for_each(|service| service.payload = Bracket::default());
-        let splits = splits(analysis, &by_server);
-        Self { by_server, splits }
+        self.splits = splits(analysis, &self.by_server);
     }
 
     /// Adds what one flow shows; how many flows a service has is counted elsewhere.
@@ -178,8 +185,13 @@ impl Service {
     }
 }
 
+/// Whether the other flows of its service may change the verdict on `flow`.
+pub(crate) fn may_be_refined(flow: &Flow, verdict: &Verdict) -> bool {
+    verdict.gap.is_some() || is_ambiguous(verdict) || died_of_age(flow, verdict).is_some()
+}
+
 /// Whether a flow was ever silent, reset, or repeated anything.
-fn is_telling(flow: &Flow) -> bool {
+pub(crate) fn is_telling(flow: &Flow) -> bool {
     repeated(flow) || flow.packet_gaps().is_some() || flow.payload_gaps().is_some() || flow.resets().next().is_some()
 }
 
@@ -207,13 +219,16 @@ fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
         (service.packet, service.payload) = (Bracket::default(), Bracket::default());
         any = true;
     }
-    for flow in analysis.flows.iter().filter(|flow| any && is_telling(flow)) {
+    if !any {
+        return;
+    }
+    for flow in analysis.flows.iter().filter(|flow| is_telling(flow)) {
         let Some(service) = by_server.get_mut(&flow.server()).filter(|service| service.has_age_limit()) else {
             continue;
         };
-        let verdict = by_age(flow, judge(flow, analysis), service);
-        service.packet.add(Clock::Packet, flow, &verdict);
-        service.payload.add(Clock::Payload, flow, &verdict);
+        let verdict = by_age(&flow, judge(&flow, analysis), service);
+        service.packet.add(Clock::Packet, &flow, &verdict);
+        service.payload.add(Clock::Payload, &flow, &verdict);
     }
 }
 
@@ -234,9 +249,9 @@ fn splits(analysis: &Analysis, by_server: &HashMap<Socket, Service>) -> HashMap<
     let Some(mut sorter) = Sorter::of(contradictory.map(|(server, _)| *server)) else {
         return HashMap::new();
     };
-    for flow in &analysis.flows {
+    for flow in analysis.flows.iter() {
         if sorter.wants(flow.server()) {
-            sorter.add(flow, &judge(flow, analysis));
+            sorter.add(&flow, &judge(&flow, analysis));
         }
     }
     sorter.splits()

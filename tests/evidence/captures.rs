@@ -90,7 +90,12 @@ pub(crate) fn cut(capture: &Path, extract: &Path, how: Cut, flows: &[u32]) -> bo
 pub(crate) fn cut_set(captures: &[PathBuf], extract: &Path, how: Cut, flows: &[u32]) -> bool {
     drop(fs::remove_file(extract));
     let job = Job {
-        source: Source { inputs: captures.iter().cloned().map(Input::Path).collect(), filter: None, count: None },
+        source: Source {
+            inputs: captures.iter().cloned().map(Input::Path).collect(),
+            filter: None,
+            count: None,
+            threads: 1,
+        },
         flows: flows.to_vec(),
         strip_payload: how == Cut::Stripped,
         anonymise: how == Cut::Anonymised,

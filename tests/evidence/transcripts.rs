@@ -64,7 +64,8 @@ fn differences(whole: &Outcome, number: usize, again: &Outcome) -> Vec<String> {
     if before.len() != after.len() {
         found.push(format!("{} segments became {}", before.len(), after.len()));
     }
-    let verdict = judge(&whole.analysis.flows[number], &whole.analysis);
+    let number = u32::try_from(number).unwrap();
+    let verdict = judge(&whole.analysis.flows.get(number).unwrap(), &whole.analysis);
     let Some(again) = again.verdicts.first() else { return vec!["no flow".to_owned()] };
     if (verdict.id.name(), again.id.name()) == ("idle-close", "graceful") {
         // A status line or a PROXY header told.
@@ -90,7 +91,7 @@ fn observe(mut reader: Reader) -> Outcome {
 fn write_down(capture: &Path, flow: usize, folder: &Path) -> String {
     let target = folder.join("flow.pkt");
     let job = Job {
-        source: Source { inputs: vec![Input::Path(capture.to_owned())], filter: None, count: None },
+        source: Source { inputs: vec![Input::Path(capture.to_owned())], filter: None, count: None, threads: 1 },
         flow: flow as u32,
         target: Target::File(target.clone()),
         quiet: true,

@@ -38,7 +38,7 @@ impl Judged {
 pub(crate) fn judged(capture: &Path, folder: &Path) -> Vec<Judged> {
     let report = folder.join("report.json");
     let job = Job {
-        source: Source { inputs: vec![Input::Path(capture.to_owned())], filter: None, count: None },
+        source: Source { inputs: vec![Input::Path(capture.to_owned())], filter: None, count: None, threads: 1 },
         reports: vec![Wanted {
             format: Format::Json(JsonOptions { flows: Listed::All, min_gap: Span::ZERO }),
             target: Target::File(report.clone()),

@@ -91,7 +91,7 @@ proptest! {
         let after = analyse(&packets(&exchanged));
         let by_other_port = |end: Socket| Some(if end.port == 40_000 { "right" } else { "left" });
         let mirrored = tales(&after, &Names { end: &by_other_port, frame: &plain });
-        let flows = before.analysis.flows.iter().zip(&after.analysis.flows);
+        let flows = before.analysis.flows.iter().zip(after.analysis.flows.iter());
         prop_assert_eq!(before.analysis.flows.len(), after.analysis.flows.len());
         // A flow of another server is no evidence on this one's.
         let same_services = before.analysis.flows.iter().all(|flow| flow.orientation == Orientation::Handshake);

@@ -120,7 +120,7 @@ fn an_injected_reset_is_obeyed_although_its_claimed_sender_goes_on() {
     let text = "flow 10.1.0.1:40000 > 10.1.0.2:80\n0 > S 0:0(0)\n+.02 < S. 0:0(0) ack 1\n+.0001 > . 1:1(0) ack 1\n\
         +.0004 < R 1:1(0) win 0 ipid 0\n+.2 < P. 1:11(10) ack 1\n+.02 > R 1:1(0) win 0 ipid 0";
     let outcome = analyse(&packets(&Script::parse(text).expect("a script")));
-    let effective: Vec<bool> = outcome.analysis.flows[0].resets().map(Reset::is_effective).collect();
+    let effective: Vec<bool> = outcome.analysis.flows.get(0).unwrap().resets().map(Reset::is_effective).collect();
     assert_eq!(effective, [true, true], "each is obeyed by the end that gets it");
     assert_eq!(outcome.verdicts[0].id, VerdictId::InjectedReset);
 }

@@ -30,7 +30,12 @@ pub(crate) struct Observer {
 impl Observer {
     /// Has seen nothing.
     pub(crate) fn new() -> Self {
-        Self { analyzer: Analyzer::new(Options::default()), labels: BTreeMap::new() }
+        Self::with(Options::default())
+    }
+
+    /// The same with other options.
+    pub(crate) fn with(options: Options) -> Self {
+        Self { analyzer: Analyzer::new(options), labels: BTreeMap::new() }
     }
 
     /// What follows stands in file number `file`.
@@ -55,7 +60,7 @@ impl Observer {
         let Self { analyzer, mut labels } = self;
         let analysis = analyzer.finish(|relabel| change(&mut labels, &relabel));
         let services = Services::gather(&analysis);
-        let verdicts = analysis.flows.iter().map(|flow| services.judge(flow, &analysis)).collect();
+        let verdicts = analysis.flows.iter().map(|flow| services.judge(&flow, &analysis)).collect();
         Outcome { labels, analysis, verdicts }
     }
 }

@@ -3,6 +3,8 @@
 //! Ends are called by names that the test gives them, frames by numbers that it translates; times do not occur, only
 //! their differences.
 
+use std::borrow::Cow;
+
 use idlegap::flow::gaps::{Ender, Gap, Gaps};
 use idlegap::flow::resets::Reset;
 use idlegap::flow::{Direction, Flow, FrameId, Socket};
@@ -35,7 +37,8 @@ pub(crate) struct Tale {
 
 /// The tales of all flows, in the order of their first frames.
 pub(crate) fn tales(outcome: &Outcome, names: &Names<'_>) -> Vec<Tale> {
-    let of_flow = |(index, flow): (usize, &Flow)| Teller::new(flow, names).map(|teller| teller.tell(outcome, index));
+    let of_flow =
+        |(index, flow): (usize, Cow<'_, Flow>)| Teller::new(&flow, names).map(|teller| teller.tell(outcome, index));
     outcome.analysis.flows.iter().enumerate().filter_map(of_flow).collect()
 }
 

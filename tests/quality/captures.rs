@@ -45,7 +45,7 @@ pub(crate) fn report(analysis: Analysis, info: CaptureInfo) -> Vec<Quality> {
     let table = Table::built_in().unwrap();
     let mut numbers = FlowNumbers::default();
     numbers.begin_file(0);
-    (0u32..).zip(&analysis.flows).for_each(|(index, _)| numbers.note(0, index));
+    (0u32..).zip(analysis.flows.iter()).for_each(|(index, _)| numbers.note(0, index));
     let built = build(vec![Timeline { analysis, files: vec![(0, info)] }], numbers, &table, Asked::default());
     built.report.captures[0].quality.clone()
 }

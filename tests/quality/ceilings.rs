@@ -14,7 +14,7 @@ fn of(text: &str, id: VerdictId, change: impl FnOnce(&mut Limits)) -> Option<Cei
     let mut limits = limits(&analysis);
     limits.enter(0, &info);
     change(&mut limits);
-    ceiling(&analysis.flows[0], &limits, id)
+    ceiling(&analysis.flows.get(0).unwrap(), &limits, id)
 }
 
 fn at_most(confidence: Confidence, limit: Limit) -> Option<Ceiling> {
@@ -124,7 +124,7 @@ fn packets_that_stand_twice_limit_everything_said_of_their_flow() {
     let replayed = analysis.flows.iter().find(|flow| flow.extras().is_some_and(|extras| extras.replayed)).unwrap();
     for id in [VerdictId::Graceful, VerdictId::IdleReset] {
         let expected = at_most(Confidence::Possible, Limit::Replayed);
-        assert_eq!(ceiling(replayed, &limits, id), expected, "{}", id.name());
+        assert_eq!(ceiling(&replayed, &limits, id), expected, "{}", id.name());
     }
 }
 

@@ -32,10 +32,10 @@ pub(crate) fn observe(capture: &[u8]) -> Observed {
     }
     let services = Services::gather(&analysis);
     let mut generations: HashMap<FlowKey, usize> = HashMap::new();
-    for flow in &analysis.flows {
+    for flow in analysis.flows.iter() {
         let generation = generations.entry(flow.key).or_default();
-        let verdict = services.judge(flow, &analysis);
-        let judgement = judgement(flow, *generation, &verdict);
+        let verdict = services.judge(&flow, &analysis);
+        let judgement = judgement(&flow, *generation, &verdict);
         *generation += 1;
         if verdict.id.matters() {
             observed.findings.push(judgement.clone());

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(nanos(6, -1, 500_000), -500_000_000);
         assert_eq!(nanos(9, 1_700_000_000, 5), 1_700_000_000_000_000_005);
         assert_eq!(nanos(0, i64::MAX, u64::MAX), i64::MAX);
-        assert_eq!(nanos(0, i64::MIN, 5), i64::MIN);
+        assert_eq!(nanos(0, i64::MIN, 5), i64::MIN + 1, "the earliest time that there is");
     }
 
     /// 10^power as decimal digits, for arithmetic on strings: no integer holds 10^127.

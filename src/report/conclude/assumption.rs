@@ -25,9 +25,10 @@ pub(super) fn test(
     several_files: bool,
 ) -> model::Assumption {
     let flows = timelines.iter().enumerate().flat_map(|(timeline, judged)| {
-        judged.timeline.analysis.numbered().map(move |(index, flow)| {
+        judged.timeline.analysis.flows.numbered().map(move |(index, flow)| {
             let number = numbers.number(timeline, index).unwrap_or(index);
-            (subject(timeline, judged, flow), number, flow, judged.verdict(flow))
+            let verdict = judged.verdict(&flow);
+            (subject(timeline, judged, &flow), number, flow, verdict)
         })
     });
     let assumption = assume(entry, flows);

@@ -1,5 +1,6 @@
 //! Display filters for Wireshark that select the packets of a finding.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -18,7 +19,8 @@ pub(super) fn filters(
     numbers: &FlowNumbers,
     several_files: bool,
 ) -> Vec<Filter> {
-    let flows: Vec<&Flow> = finding.flows.iter().filter_map(|number| flow(*number, timelines, numbers)).collect();
+    let flows: Vec<Cow<'_, Flow>> =
+        finding.flows.iter().filter_map(|number| flow(*number, timelines, numbers)).collect();
     let by_frames = frames_by_file(&finding.frames).into_iter().map(|(file, frames)| Filter {
         by: "frames",
         file: several_files.then_some(file),
@@ -31,9 +33,9 @@ pub(super) fn filters(
     by_frames.chain(by_streams).chain(by_addresses).collect()
 }
 
-fn flow<'a>(number: u32, timelines: &'a [Judged], numbers: &FlowNumbers) -> Option<&'a Flow> {
+fn flow<'a>(number: u32, timelines: &'a [Judged], numbers: &FlowNumbers) -> Option<Cow<'a, Flow>> {
     let (timeline, index) = numbers.place(number)?;
-    timelines.get(timeline)?.timeline.analysis.flow(index)
+    timelines.get(timeline)?.timeline.analysis.flows.get(index)
 }
 
 fn frames_by_file(frames: &[Frame]) -> BTreeMap<u32, Vec<u32>> {
@@ -54,7 +56,7 @@ fn among(field: &str, numbers: &[u32]) -> String {
 }
 
 /// What selects each of the flows, once for all generations of the same addresses and ports.
-fn any_of(flows: &[&Flow]) -> String {
+fn any_of(flows: &[Cow<'_, Flow>]) -> String {
     let mut each: Vec<String> = Vec::new();
     for flow in flows {
         let one = addresses(flow);

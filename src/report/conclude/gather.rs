@@ -67,7 +67,8 @@ pub(crate) struct Gathered {
     pub(super) kept_alive: (u64, u64, u64),
     /// Flows that the server ended because of too many PINGs.
     pub(super) pings: TooManyPings,
-    matter: Vec<(VerdictId, u32)>,
+    /// Flows that matter, by verdict, in their order.
+    matter: BTreeMap<VerdictId, Vec<u32>>,
 }
 
 impl Gathered {
@@ -75,14 +76,24 @@ impl Gathered {
     pub(super) fn from(timelines: &[Judged], numbers: &FlowNumbers, known: Self) -> Self {
         let mut gathered = known;
         for (timeline, judged) in timelines.iter().enumerate() {
-            for (index, flow) in judged.timeline.analysis.numbered() {
+            for (index, flow) in judged.each() {
                 let number = numbers.number(timeline, index).unwrap_or(index);
-                let verdict = judged.verdict(flow);
-                let behind = judged.groups.of(flow, &verdict).map(|index| (timeline, index));
-                gathered.add(number, flow, &verdict, behind);
+                let flow = match flow {
+                    Err(id) if gathered.is_known(id) => {
+                        gathered.add_plain(number, id);
+                        continue;
+                    }
+                    Ok(flow) => Some(flow),
+                    // The first of its kind stands for the others.
+                    Err(_) => judged.timeline.analysis.flows.get(index),
+                };
+                let Some(flow) = flow else { continue };
+                let verdict = judged.verdict(&flow);
+                let behind = judged.groups.of(&flow, &verdict).map(|index| (timeline, index));
+                gathered.add(number, &flow, &verdict, behind);
             }
         }
-        gathered.matter.sort_unstable();
+        gathered.matter.values_mut().for_each(|numbers| numbers.sort_unstable());
         gathered.look_elsewhere(timelines, numbers);
         gathered
     }
@@ -99,11 +110,11 @@ impl Gathered {
             wanted.extend(group.hosts.iter().map(|host| (*host, None)));
         }
         for (timeline, judged) in timelines.iter().enumerate() {
-            for (index, flow) in judged.timeline.analysis.numbered() {
+            for (index, flow) in judged.each().filter_map(|(index, flow)| Some((index, flow.ok()?))) {
                 let hosts = [flow.client().ip, flow.server().ip];
                 for (direction, host) in Direction::BOTH.into_iter().zip(hosts) {
                     let Some(found) = wanted.get_mut(&host) else { continue };
-                    let Some(time) = settings(flow, direction).time else { continue };
+                    let Some(time) = settings(&flow, direction).time else { continue };
                     if found.is_none_or(|other| time.most < other.time.most) {
                         *found = Some(Elsewhere { time, flow: numbers.number(timeline, index).unwrap_or(index) });
                     }
@@ -118,13 +129,30 @@ impl Gathered {
     }
 
     /// Numbers of the flows that matter, the worst verdicts first.
-    pub(super) fn matter(&self) -> Vec<u32> {
-        self.matter.iter().map(|(_, number)| *number).collect()
+    pub(super) fn into_matter(self) -> Vec<u32> {
+        let mut lists = self.matter.into_values();
+        let mut all = lists.next().unwrap_or_default();
+        lists.for_each(|list| all.extend(list));
+        all
     }
 
     /// Flows that the capture cannot decide.
     pub(super) fn undecided(&self) -> u64 {
         self.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0)
+    }
+
+    /// Whether a flow with this verdict that says nothing else is but one more.
+    fn is_known(&self, id: VerdictId) -> bool {
+        !id.matters() || self.groups.contains_key(&(id, None))
+    }
+
+    fn add_plain(&mut self, number: u32, id: VerdictId) {
+        self.flows = self.flows.saturating_add(1);
+        *self.counts.entry(id).or_default() += 1;
+        if id.matters() {
+            self.matter.entry(id).or_default().push(number);
+            self.groups.entry((id, None)).and_modify(|group| group.flows.push(number));
+        }
     }
 
     /// Takes a flow that is not there any more when the report is written, so that it cannot be listed.
@@ -142,13 +170,12 @@ impl Gathered {
         }
         let pinged = self.pings.enter(number, flow);
         if verdict.id.matters() || pinged {
-            self.matter.push((verdict.id, number));
+            self.matter.entry(verdict.id).or_default().push(number);
         }
         if !verdict.id.matters() {
             return;
         }
-        let about_service = verdict.id.is_idle_death() || verdict.id == VerdictId::KeepaliveExhausted;
-        let own = (verdict.id, Some(flow.server()).filter(|_| about_service));
+        let own = (verdict.id, Some(flow.server()).filter(|_| verdict.id.is_about_service()));
         // A service that has its group keeps it: else its later flows would be missing from the count.
         let crowded = self.groups.len() >= GROUPS && !self.groups.contains_key(&own);
         let key = if crowded { (verdict.id, None) } else { own };

@@ -26,30 +26,42 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Gathers the silences on the clock of any packet.
-    pub(super) fn of(flows: &[Flow]) -> Self {
-        let mut ending = Self::default();
-        let mut known: HashMap<Socket, Known> = HashMap::new();
-        for (flow, gaps) in silences(flows) {
-            known.entry(flow.server()).or_default().add(gaps);
-            let lengths = gaps.kept().into_iter().map(|gap| gap.length).filter(|length| !is_stitched(*length));
-            ending.longest_silence = lengths.fold(ending.longest_silence, Span::max);
-        }
-        for (flow, gaps) in silences(flows) {
-            let known = known.get(&flow.server()).copied().unwrap_or_default();
-            let open = last_open(gaps).filter(|gap| !known.died && gap.length > known.survived);
-            if let Some(gap) = open.filter(|gap| gap.length >= LEAST_OPEN) {
-                ending.silent += 1;
-                ending.open_longest = ending.open_longest.max(gap.length);
-            }
-        }
-        ending
-    }
-
     /// Whether no silence lasted long enough for the usual timers, while flows were silent when the capture ended.
     #[must_use]
     pub fn is_too_short(&self) -> bool {
         self.silent > 0 && self.longest_silence < SHORTEST_USUAL_TIMER
+    }
+}
+
+/// The silences on the clock of any packet, gathered in two looks at each flow.
+#[derive(Default)]
+pub(super) struct Silences {
+    ending: Ending,
+    known: HashMap<Socket, Known>,
+}
+
+impl Silences {
+    /// First look: what is known of the flow's service.
+    pub(super) fn add(&mut self, flow: &Flow) {
+        let Some(gaps) = flow.packet_gaps() else { return };
+        self.known.entry(flow.server()).or_default().add(gaps);
+        let lengths = gaps.kept().into_iter().map(|gap| gap.length).filter(|length| !is_stitched(*length));
+        self.ending.longest_silence = lengths.fold(self.ending.longest_silence, Span::max);
+    }
+
+    /// Second look: whether the flow's last silence says something that its service does not.
+    pub(super) fn add_again(&mut self, flow: &Flow) {
+        let Some(gaps) = flow.packet_gaps() else { return };
+        let known = self.known.get(&flow.server()).copied().unwrap_or_default();
+        let open = last_open(gaps).filter(|gap| !known.died && gap.length > known.survived);
+        if let Some(gap) = open.filter(|gap| gap.length >= LEAST_OPEN) {
+            self.ending.silent += 1;
+            self.ending.open_longest = self.ending.open_longest.max(gap.length);
+        }
+    }
+
+    pub(super) const fn ending(&self) -> Ending {
+        self.ending
     }
 }
 
@@ -65,10 +77,6 @@ impl Known {
         self.survived = self.survived.max(gaps.longest_survived().map_or(Span::ZERO, |gap| gap.length));
         self.died |= gaps.died().is_some();
     }
-}
-
-fn silences(flows: &[Flow]) -> impl Iterator<Item = (&Flow, &Gaps)> {
-    flows.iter().filter_map(|flow| Some((flow, flow.packet_gaps()?)))
 }
 
 /// The silence that lasted when the capture ended; one that ended undecided is none.

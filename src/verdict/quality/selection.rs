@@ -25,16 +25,33 @@ pub enum Selection {
     NoPayload,
 }
 
+/// What passed although nobody saw it, over all flows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unseen {
+    lived: bool,
+    passed: bool,
+    both_sides: bool,
+}
+
+impl Unseen {
+    /// Looks at `flow`.
+    pub(super) fn add(&mut self, flow: &Flow) {
+        self.lived = self.lived || lived_unseen(flow);
+        self.passed = self.passed || passed_unseen(flow);
+        self.both_sides = self.both_sides || has_both_sides(flow);
+    }
+}
+
 impl Selection {
-    /// Concludes from the `traffic` of all files and from what passed unseen in `flows`.
-    pub(super) fn of(traffic: &Traffic, flows: &[Flow]) -> Self {
+    /// Concludes from the `traffic` of all files and from what passed unseen in the flows.
+    pub(super) fn of(traffic: &Traffic, unseen: Unseen) -> Self {
         let Traffic { with_payload, bare_acks, control, resets, .. } = *traffic;
         match (with_payload, bare_acks) {
             (0, 0) if control == 0 => Self::Everything,
             (0, 0) if resets == control => Self::ResetsOnly,
-            (0, 0) if flows.iter().any(lived_unseen) => Self::ControlOnly,
-            (0, 1..) if flows.iter().any(passed_unseen) => Self::NoPayload,
-            (PAYLOAD_THAT_TELLS.., 0) if flows.iter().any(has_both_sides) => Self::NoBareAcks,
+            (0, 0) if unseen.lived => Self::ControlOnly,
+            (0, 1..) if unseen.passed => Self::NoPayload,
+            (PAYLOAD_THAT_TELLS.., 0) if unseen.both_sides => Self::NoBareAcks,
             _ => Self::Everything,
         }
     }

@@ -11,28 +11,41 @@ const UNREPEATED: u64 = 10;
 const LEAST_SEGMENTS: u64 = 3;
 
 /// Hosts that stay silent in a flow of which one direction was seen, but speak elsewhere in the capture.
+#[derive(Default)]
 pub(super) struct SilentPeers {
+    /// Numbers of the flows of which one direction was seen.
+    one_way: Vec<u32>,
+    silent: HashSet<IpAddr>,
     speaking: HashSet<IpAddr>,
 }
 
 impl SilentPeers {
-    /// Looks for the silent hosts of one-way flows in all `flows`.
-    pub(super) fn gather(flows: &[Flow]) -> Self {
-        let silent: HashSet<IpAddr> =
-            flows.iter().filter_map(|flow| Some(address(flow, only_sender(flow)?.reverse()))).collect();
-        let mut speaking = HashSet::new();
-        if silent.is_empty() {
-            return Self { speaking };
+    /// First look at flow `number`: is a host silent in it?
+    pub(super) fn add(&mut self, number: u32, flow: &Flow) {
+        if let Some(sender) = only_sender(flow) {
+            self.one_way.push(number);
+            self.silent.insert(address(flow, sender.reverse()));
         }
-        for flow in flows {
-            for direction in Direction::BOTH {
-                let sender = address(flow, direction);
-                if silent.contains(&sender) && flow.end(direction).last.is_some() {
-                    speaking.insert(sender);
-                }
+    }
+
+    /// Whether second looks are wanted.
+    pub(super) fn are_there(&self) -> bool {
+        !self.one_way.is_empty()
+    }
+
+    /// Numbers of the flows of which one direction was seen.
+    pub(super) fn one_way(&self) -> &[u32] {
+        &self.one_way
+    }
+
+    /// Second look at a flow: does one of the silent hosts speak in it?
+    pub(super) fn listen(&mut self, flow: &Flow) {
+        for direction in Direction::BOTH {
+            let sender = address(flow, direction);
+            if self.silent.contains(&sender) && flow.end(direction).last.is_some() {
+                self.speaking.insert(sender);
             }
         }
-        Self { speaking }
     }
 
     /// Whether the capture lacks a direction of `flow`: its segments show that the other end spoke, or nothing of that

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::flow::{Direction, Flow, Orientation, Socket};
+use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
 
 /// The two copies of a conversation begin within this time: a SYN that is sent again and passes only then included.
@@ -36,32 +37,44 @@ pub struct Translated {
     pub total: u64,
 }
 
-/// Finds the pairs among `flows`, which stand in the order of their first segments.
-pub(super) fn find(flows: &[Flow]) -> Translated {
-    let mut search = Search::default();
-    for flow in flows {
-        search.add(flow);
-    }
-    search.finish()
-}
-
-/// The flows of the last seconds, by the responder's initial number.
+/// The flows of the last seconds, by the responder's initial number; they are added in the order of their first segments.
 #[derive(Default)]
-struct Search<'a> {
-    groups: HashMap<u32, Group<'a>>,
+pub(super) struct Search {
+    groups: HashMap<u32, Group>,
     order: VecDeque<(Timestamp, u32)>,
     invented: HashSet<u32>,
     found: Translated,
 }
 
 #[derive(Default)]
-struct Group<'a> {
-    members: Vec<&'a Flow>,
+struct Group {
+    members: Vec<Member>,
     crowded: bool,
 }
 
-impl<'a> Search<'a> {
-    fn add(&mut self, flow: &'a Flow) {
+/// What tells the copies of a conversation.
+struct Member {
+    ends: (Socket, Socket),
+    /// What Wireshark takes for the initiator's initial number.
+    base: Option<Seq>,
+    octets: [u64; 2],
+    by_handshake: bool,
+}
+
+impl Member {
+    fn of(flow: &Flow) -> Self {
+        Self {
+            ends: (flow.client(), flow.server()),
+            base: flow.end(Direction::FromInitiator).base,
+            octets: Direction::BOTH.map(|direction| flow.end(direction).counters.payload_bytes),
+            by_handshake: flow.orientation == Orientation::Handshake,
+        }
+    }
+}
+
+impl Search {
+    /// Adds the next flow.
+    pub(super) fn add(&mut self, flow: &Flow) {
         let Some(number) = responder_number(flow) else {
             return;
         };
@@ -76,7 +89,7 @@ impl<'a> Search<'a> {
         if group.members.len() == COPIES {
             group.crowded = true;
         } else {
-            group.members.push(flow);
+            group.members.push(Member::of(flow));
         }
     }
 
@@ -107,13 +120,13 @@ impl<'a> Search<'a> {
         for other in others.iter().filter(|other| are_copies(first, other)) {
             self.found.total += 1;
             if self.found.pairs.len() < KEPT {
-                let ends = |flow: &Flow| (flow.client(), flow.server());
-                self.found.pairs.push(Translation { before: ends(first), after: ends(other) });
+                self.found.pairs.push(Translation { before: first.ends, after: other.ends });
             }
         }
     }
 
-    fn finish(mut self) -> Translated {
+    /// What was found among all that were added.
+    pub(super) fn finish(mut self) -> Translated {
         while let Some((_, number)) = self.order.pop_front() {
             self.settle(number);
         }
@@ -122,17 +135,12 @@ impl<'a> Search<'a> {
 }
 
 /// Whether two flows with one responder's number are copies of one conversation.
-fn are_copies(one: &Flow, other: &Flow) -> bool {
-    let base = |flow: &Flow| flow.end(Direction::FromInitiator).base;
-    let octets = |flow: &Flow, direction| flow.end(direction).counters.payload_bytes;
-    let same_octets = Direction::BOTH.into_iter().any(|direction| {
-        let (here, there) = (octets(one, direction), octets(other, direction));
-        here > 0 && here == there
-    });
+fn are_copies(one: &Member, other: &Member) -> bool {
+    let same_octets = one.octets.iter().zip(&other.octets).any(|(here, there)| *here > 0 && here == there);
     // A box that translates changes an address; another port alone is another connection of the same two hosts.
-    let same_hosts = one.client().ip == other.client().ip && one.server().ip == other.server().ip;
-    let same_start = base(one).is_some() && base(one) == base(other);
-    let seen_from_start = [one, other].iter().all(|flow| flow.orientation == Orientation::Handshake);
+    let same_hosts = one.ends.0.ip == other.ends.0.ip && one.ends.1.ip == other.ends.1.ip;
+    let same_start = one.base.is_some() && one.base == other.base;
+    let seen_from_start = one.by_handshake && other.by_handshake;
     !same_hosts && (same_start || (seen_from_start && same_octets))
 }
 

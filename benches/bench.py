@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Measures idlegap beside the limit program and beside the peers that are installed.
+
+    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers] [--table FILE]
+
+Captures are generated into a scratch directory, one workload after the other, and removed again: at most 9 GB at a time
+with --divide 1. Every program is run in turn with the limit (A B A B ...); the figures are medians over the runs, the
+ratios medians of the ratios of neighbouring runs. Time is processor time (user and system) unless said, memory is the
+peak. Instructions per packet are counted by callgrind over what a capture of twice the size costs more: they repeat on
+any machine. Nothing is judged here: there is no threshold.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASE = ROOT / "target" / "release"
+IDLEGAP, LIMIT, WORKLOAD = (RELEASE / name for name in ("idlegap", "examples/limit", "examples/workload"))
+
+# What each workload is measured against, its full size, and sizes for callgrind.
+WORKLOADS = {"bulk": ("hash", 1_500_000, 20_000), "small": ("hash", 10_000_000, 100_000), "flood": ("index", 5_000_000, 20_000)}
+
+# Peers by name: the program, and its command for a capture. They do less than idlegap, and most of them something else.
+PEERS = {
+    "tcpdump -r -w": ("tcpdump", ["tcpdump", "-n", "-r", "{}", "-w", "/dev/null"]),
+    "tcpdump, RST filter": ("tcpdump", ["tcpdump", "-S", "-n", "-r", "{}", "tcp[13] & 4 != 0"]),
+    "capinfos": ("capinfos", ["capinfos", "-c", "-M", "{}"]),
+    "tshark": ("tshark", ["tshark", "-n", "-r", "{}", "-Y", "tcp.analysis.keep_alive"]),
+    "tcptrace": ("tcptrace", ["tcptrace", "-n", "{}"]),
+    "argus": ("argus", ["argus", "-r", "{}", "-w", "/dev/null"]),
+    "nfpcapd": ("nfpcapd", ["nfpcapd", "-r", "{}", "-l", "{scratch}/nfpcapd"]),
+}
+
+
+class Run:
+    """What one run of a program cost."""
+
+    def __init__(self, wall, cpu, peak_kib, status):
+        self.wall, self.cpu, self.peak_mib, self.status = wall, cpu, peak_kib / 1024, status
+
+
+def run(command, bound):
+    """Runs `command` for at most `bound` seconds; None if it had to be stopped."""
+    begun = time.monotonic()
+    child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    signal.signal(signal.SIGALRM, lambda *_: child.kill())
+    signal.alarm(bound)
+    _, status, usage = os.wait4(child.pid, 0)
+    signal.alarm(0)
+    child.returncode = status
+    wall = time.monotonic() - begun
+    if os.WIFSIGNALED(status):
+        return None
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.WEXITSTATUS(status))
+
+
+def pairs(subject, yardstick, runs, bound):
+    """`runs` pairs of runs in turn; None if the subject did not end in time."""
+    result = []
+    for _ in range(runs):
+        one, other = run(subject, bound), run(yardstick, bound)
+        if one is None or other is None:
+            return None
+        result.append((one, other))
+    return result
+
+
+def row(what, taken, packets, note=""):
+    """One line of the table."""
+    if taken is None:
+        return f"| {what} | did not end in its bound | | | | | | |"
+    median = lambda values: statistics.median(values)
+    cpu = median([one.cpu for one, _ in taken])
+    wall = median([one.wall for one, _ in taken])
+    peak = median([one.peak_mib for one, _ in taken])
+    by_cpu = median([one.cpu / max(other.cpu, 1e-3) for one, other in taken])
+    by_wall = median([one.wall / max(other.wall, 1e-3) for one, other in taken])
+    speed = f"{packets / cpu / 1e6:.2f}" if packets else ""
+    failed = " (exit status " + str(taken[0][0].status) + ")" if taken[0][0].status else ""
+    return f"| {what}{failed} | {cpu:.2f} | {wall:.2f} | {speed} | {peak:.0f} | {by_cpu:.2f} | {by_wall:.2f} | {note} |"
+
+
+HEAD = "| program | cpu s | wall s | Mpackets/s | peak MiB | cpu ratio | wall ratio | against |\n|---|---|---|---|---|---|---|---|"
+
+
+def instructions(binary, captures):
+    """Instructions per packet by callgrind, as the difference between two captures."""
+    counts = []
+    for capture, packets in captures:
+        with tempfile.NamedTemporaryFile() as out:
+            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", str(binary), str(capture)]
+            subprocess.run(command, check=True, capture_output=True)
+            totals = [line for line in Path(out.name).read_text().splitlines() if line.startswith(("summary:", "totals:"))]
+            counts.append((int(totals[0].split()[1]), packets))
+    (small, few), (large, many) = counts
+    return (large - small) / (many - few)
+
+
+class Bench:
+    def __init__(self, options, scratch):
+        self.options, self.scratch, self.lines = options, scratch, []
+
+    def say(self, line=""):
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def generate(self, name, size, suffix=".pcap", *flags):
+        """A capture, and how many packets it holds."""
+        path = self.scratch / f"{name}-{size}{suffix}"
+        told = subprocess.run([WORKLOAD, name, "--size", str(size), *flags, path], check=True, capture_output=True, text=True)
+        packets = next(int(line.split()[1]) for line in told.stdout.splitlines() if line.startswith("packets "))
+        return path, packets
+
+    def measure(self, what, command, yardstick, packets, against="limit"):
+        self.say(row(what, pairs(command, yardstick, self.options.runs, self.options.bound), packets, against))
+
+    def workload(self, name):
+        variant, full, cut = WORKLOADS[name]
+        size = max(full // self.options.divide, 1_000)
+        pcap, packets = self.generate(name, size)
+        self.say(f"\n### {name}: {packets:,} packets, {pcap.stat().st_size / 1e6:,.0f} MB\n\n{HEAD}")
+        limit = [LIMIT, variant, pcap]
+        report = self.scratch / "report"
+        idlegap = lambda capture, *flags: [IDLEGAP, "--output", report, *flags, capture]
+        self.measure("limit", limit, [LIMIT, "read", pcap], packets, "reading alone")
+        self.measure("idlegap --threads 1", idlegap(pcap, "--threads", "1"), limit, packets)
+        self.measure("idlegap", idlegap(pcap), limit, packets)
+        pcapng, _ = self.generate(name, size, ".pcapng", "--pcapng")
+        self.measure("idlegap --threads 1, pcapng", idlegap(pcapng, "--threads", "1"), idlegap(pcap, "--threads", "1"), packets, "pcap")
+        pcapng.unlink()
+        self.compressed(pcap, idlegap, packets)
+        if self.options.peers:
+            self.peers(pcap, packets, limit)
+        if shutil.which("valgrind"):
+            cuts = [self.generate(name, cut * factor) for factor in (1, 2)]
+            self.say(f"\nInstructions per packet: idlegap {instructions(IDLEGAP, cuts):,.0f}")
+        if not self.options.keep:
+            pcap.unlink()
+
+    def compressed(self, pcap, idlegap, packets):
+        for program, flag, suffix in (("gzip", "-6", ".gz"), ("zstd", "-3", ".zst")):
+            if not shutil.which(program):
+                continue
+            packed = Path(f"{pcap}{suffix}")
+            with packed.open("wb") as out:
+                subprocess.run([program, flag, "-c", pcap], check=True, stdout=out, stderr=subprocess.DEVNULL)
+            self.measure(f"idlegap, {suffix}", idlegap(packed), [program, "-d", "-c", packed], packets, f"{program} -dc")
+            packed.unlink()
+
+    def peers(self, pcap, packets, limit):
+        for name, (program, command) in PEERS.items():
+            if not shutil.which(program):
+                self.say(f"| {name} | not installed | | | | | | |")
+                continue
+            (self.scratch / "nfpcapd").mkdir(exist_ok=True)
+            command = [word.format(pcap, scratch=self.scratch) for word in command]
+            self.measure(name, command, limit, packets)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--divide", type=int, default=1, help="divide the size of every workload by this")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each program")
+    parser.add_argument("--bound", type=int, default=120, help="seconds that one run may take")
+    parser.add_argument("--scratch", type=Path, help="where the captures go (default: a directory of their own under TMPDIR)")
+    parser.add_argument("--workload", choices=WORKLOADS, action="append", help="only this one")
+    parser.add_argument("--keep", action="store_true", help="keep the captures")
+    parser.add_argument("--peers", action="store_true", help="measure peers as well")
+    parser.add_argument("--table", type=Path, help="write the tables to this file as well")
+    options = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="idlegap-bench-", dir=options.scratch))
+    bench = Bench(options, scratch)
+    try:
+        free = shutil.disk_usage(scratch).free
+        needed = 9_000_000_000 // options.divide
+        if free < needed:
+            sys.exit(f"{scratch} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed, or a greater --divide")
+        size = IDLEGAP.stat().st_size
+        bench.say(f"The program takes {size / 1e6:.1f} MB on disk.")
+        started = [run([IDLEGAP, "--version"], 10) for _ in range(20)]
+        bench.say(f"`idlegap --version` takes {statistics.median([one.wall for one in started]) * 1e3:.1f} ms from start to exit.")
+        for name in options.workload or WORKLOADS:
+            bench.workload(name)
+    finally:
+        if not options.keep:
+            shutil.rmtree(scratch)
+    if options.table:
+        options.table.write_text("\n".join(bench.lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+//! Where flows are kept: those that are under way ready to be changed, the others packed.
+//!
+//! A flow that is over is packed a little later, when what follows an end has passed. Beside that a number of flows is kept
+//! ready, and when there are more, those go to rest that had no segment for longest (as a clock with one hand sees it).
+//! A segment wakes its flow up again. Nothing is lost at rest: [`packed`](crate::flow::packed) says how.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+
+use crate::flow::packed::{Aside, Packer, unpack, unpack_key, unpack_server};
+use crate::flow::table::AHEAD;
+use crate::flow::{Flow, FlowKey, Socket};
+use crate::time::Timestamp;
+
+/// Flows that are kept ready: as many as some hundred megabytes hold.
+pub const AWAKE: usize = 1 << 17;
+/// Flows that are over and may still have a last ACK coming, at most.
+const CLOSING: usize = 1 << 12;
+/// Packed flows begin at multiples of so many octets: a place of 31 bits then reaches 8 GiB.
+const GRAIN: usize = 4;
+/// Looks at flows for one that had no segment since the last look.
+const LOOKS: usize = 32;
+
+/// The flow is ready, and the rest of the place is its slot; else the place is where it lies packed.
+const READY: u32 = 1 << 31;
+/// The flow is not there any more: a slot that never is.
+const GONE: u32 = u32::MAX;
+
+/// All flows in the order of their first segment.
+pub(crate) struct Store {
+    /// Of each flow.
+    places: Vec<u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Slots that may be in use.
+    awake: usize,
+    hand: usize,
+    /// Flows that were taken out.
+    gone: usize,
+    closing: VecDeque<u32>,
+    packed: Vec<u8>,
+    /// Octets of `packed` whose flow is awake again.
+    stale: usize,
+    aside: HashMap<u32, Box<Aside>>,
+    packer: Packer,
+}
+
+struct Slot {
+    flow: Flow,
+    number: u32,
+    is_used: bool,
+    is_touched: bool,
+}
+
+impl Store {
+    /// No flows, and room for `awake` of them to be ready.
+    pub(super) fn new(awake: usize) -> Self {
+        Self {
+            places: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            awake: awake.max(1),
+            hand: 0,
+            gone: 0,
+            closing: VecDeque::new(),
+            packed: Vec::new(),
+            stale: 0,
+            aside: HashMap::new(),
+            packer: Packer::default(),
+        }
+    }
+
+    /// The number that the next flow gets.
+    pub(super) fn next(&self) -> u32 {
+        u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Appends a flow.
+    pub(super) fn push(&mut self, flow: Flow) {
+        let number = self.next();
+        let slot = self.settle(flow, number);
+        self.places.push(READY | slot);
+    }
+
+    /// Flows that are there.
+    pub(super) const fn len(&self) -> usize {
+        self.places.len() - self.gone
+    }
+
+    /// The flows that are ready, each with its number.
+    pub(super) fn ready(&self) -> impl Iterator<Item = (u32, &Flow)> {
+        (0..self.next()).filter_map(|number| Some((number, self.get(number)?)))
+    }
+
+    /// Takes flow `number` out, if it is ready. Its number is not given again.
+    pub(super) fn remove(&mut self, number: u32) -> Option<Flow> {
+        let place = self.places.get_mut(number as usize).filter(|place| **place & READY != 0)?;
+        let slot = *place & !READY;
+        let taken = self.slots.get_mut(slot as usize)?;
+        *place = GONE;
+        taken.is_used = false;
+        self.gone += 1;
+        self.free.push(slot);
+        Some(std::mem::replace(&mut taken.flow, Flow::blank()))
+    }
+
+    /// Whether flow `number` has this key.
+    pub(super) fn has_key(&self, number: u32, key: &FlowKey) -> bool {
+        match self.place(number) {
+            Some(Place::Ready(slot)) => slot.flow.key == *key,
+            Some(Place::Packed(octets)) => unpack_key(octets) == *key,
+            None => false,
+        }
+    }
+
+    /// Flow `number`, if it is awake.
+    pub(super) fn get(&self, number: u32) -> Option<&Flow> {
+        match self.place(number)? {
+            Place::Ready(slot) => Some(&slot.flow),
+            Place::Packed(_) => None,
+        }
+    }
+
+    /// Flow `number`, woken up if it was at rest.
+    pub(super) fn wake(&mut self, number: u32) -> Option<&mut Flow> {
+        let place = *self.places.get(number as usize)?;
+        let slot = if place & READY == 0 { self.unpack(number, place)? } else { place & !READY };
+        let slot = self.slots.get_mut(slot as usize)?;
+        slot.is_touched = true;
+        Some(&mut slot.flow)
+    }
+
+    /// Flow `number` is over: it goes to rest when as many more are, unless all are to stay ready.
+    pub(super) fn close(&mut self, number: u32) {
+        if self.awake == usize::MAX {
+            return;
+        }
+        self.closing.push_back(number);
+        if self.closing.len() > CLOSING.min(self.awake / 2)
+            && let Some(number) = self.closing.pop_front()
+            && let Some(place) = self.places.get(number as usize).filter(|place| **place & READY != 0)
+        {
+            self.rest(place & !READY);
+        }
+    }
+
+    /// Reads something of every line of memory that a segment of these flows will most likely change.
+    pub(super) fn touch(&self, numbers: &[Option<u32>]) {
+        let slots = numbers.iter().flatten().map(|number| {
+            let place = self.places.get(*number as usize).copied().unwrap_or_default();
+            if place & READY == 0 { None } else { self.slots.get((place & !READY) as usize) }
+        });
+        let mut flows = [None; AHEAD];
+        let mut sum = 0u64;
+        for (flow, slot) in flows.iter_mut().zip(slots) {
+            *flow = slot.map(|slot| &slot.flow);
+            sum ^= flow.map_or(0, Flow::touch);
+        }
+        sum = flows.iter().flatten().fold(sum, |sum, flow| sum ^ flow.touch_further());
+        std::hint::black_box(sum);
+    }
+
+    /// All flows as they are when the capture ends at `end`, to be read.
+    pub(crate) fn finish(mut self, end: Timestamp, mut finish: impl FnMut(&mut Flow)) -> Flows {
+        self.slots.iter_mut().filter(|slot| slot.is_used).for_each(|slot| finish(&mut slot.flow));
+        Flows { store: self, end }
+    }
+
+    /// The flows that are awake.
+    pub(crate) fn ready_mut(&mut self) -> impl Iterator<Item = &mut Flow> {
+        self.slots.iter_mut().filter(|slot| slot.is_used).map(|slot| &mut slot.flow)
+    }
+
+    /// All flows, as they stand.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Cow<'_, Flow>> {
+        (0..self.next()).filter_map(|number| self.read(number))
+    }
+
+    fn read(&self, number: u32) -> Option<Cow<'_, Flow>> {
+        match self.place(number)? {
+            Place::Ready(slot) => Some(Cow::Borrowed(&slot.flow)),
+            Place::Packed(octets) => {
+                let (mut flow, _) = unpack(octets);
+                if let Some(aside) = self.aside.get(&number) {
+                    aside.as_ref().clone().give_back(&mut flow);
+                }
+                Some(Cow::Owned(flow))
+            }
+        }
+    }
+
+    fn place(&self, number: u32) -> Option<Place<'_>> {
+        let place = *self.places.get(number as usize)?;
+        if place & READY != 0 {
+            return self.slots.get((place & !READY) as usize).map(Place::Ready);
+        }
+        self.packed.get(place as usize * GRAIN..).map(Place::Packed)
+    }
+
+    /// Puts a flow into a slot, and another one to rest if there is no room.
+    fn settle(&mut self, flow: Flow, number: u32) -> u32 {
+        if self.free.is_empty() && self.slots.len() >= self.awake {
+            self.make_room();
+        }
+        let slot = Slot { flow, number, is_used: true, is_touched: true };
+        if let Some(free) = self.free.pop() {
+            if let Some(place) = self.slots.get_mut(free as usize) {
+                *place = slot;
+            }
+            return free;
+        }
+        self.slots.push(slot);
+        u32::try_from(self.slots.len() - 1).unwrap_or(!READY)
+    }
+
+    /// Puts the first flow to rest that the hand finds untouched.
+    fn make_room(&mut self) {
+        for _ in 0..LOOKS {
+            let here = self.hand;
+            self.hand = if here + 1 < self.slots.len() { here + 1 } else { 0 };
+            let Some(slot) = self.slots.get_mut(here) else { continue };
+            if !std::mem::take(&mut slot.is_touched) {
+                let slot = u32::try_from(here).unwrap_or(!READY);
+                if self.rest(slot) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Packs the flow in `slot`; whether it could be.
+    fn rest(&mut self, slot: u32) -> bool {
+        let Some(Slot { flow, number, is_used, .. }) = self.slots.get_mut(slot as usize) else { return false };
+        let at = self.packed.len().next_multiple_of(GRAIN);
+        let place = u32::try_from(at / GRAIN).unwrap_or(READY);
+        // What is held waits for its judgement, and its flow stays awake.
+        if !*is_used || flow.holds_segments() || place >= READY {
+            return false;
+        }
+        if let Some(aside) = Aside::take(flow) {
+            self.aside.insert(*number, aside);
+        }
+        self.packed.resize(at, 0);
+        self.packed.extend_from_slice(self.packer.pack(flow));
+        flow.extras = None;
+        *is_used = false;
+        if let Some(entry) = self.places.get_mut(*number as usize) {
+            *entry = place;
+        }
+        self.free.push(slot);
+        true
+    }
+
+    /// Wakes the flow that lies packed at `place`; its slot.
+    fn unpack(&mut self, number: u32, place: u32) -> Option<u32> {
+        let (mut flow, len) = unpack(self.packed.get(place as usize * GRAIN..)?);
+        if let Some(aside) = self.aside.remove(&number) {
+            aside.give_back(&mut flow);
+        }
+        self.stale += len.next_multiple_of(GRAIN);
+        let slot = self.settle(flow, number);
+        *self.places.get_mut(number as usize)? = READY | slot;
+        if self.stale * 2 > self.packed.len() {
+            self.compact();
+        }
+        Some(slot)
+    }
+
+    /// Moves the packed flows together, where most of what is packed is stale: in the mean each octet is moved once.
+    fn compact(&mut self) {
+        let mut packed = Vec::with_capacity(self.packed.len() - self.stale);
+        for place in self.places.iter_mut().filter(|place| **place & READY == 0) {
+            let octets = self.packed.get(*place as usize * GRAIN..).unwrap_or_default();
+            let (_, len) = unpack(octets);
+            packed.resize(packed.len().next_multiple_of(GRAIN), 0);
+            *place = u32::try_from(packed.len() / GRAIN).unwrap_or(0);
+            packed.extend_from_slice(octets.get(..len).unwrap_or_default());
+        }
+        self.packed = packed;
+        self.stale = 0;
+    }
+}
+
+enum Place<'a> {
+    Ready(&'a Slot),
+    Packed(&'a [u8]),
+}
+
+/// All flows of a timeline in the order of their first segment, when the capture has ended. Those at rest are unpacked while
+/// they are looked at.
+pub struct Flows {
+    store: Store,
+    end: Timestamp,
+}
+
+impl Flows {
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.store.len() == 0
+    }
+
+    /// How many numbers were given, to flows that are not there any more as well.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.store.next()
+    }
+
+    /// Flow number `number`.
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<Cow<'_, Flow>> {
+        let mut flow = self.store.read(number)?;
+        if let Cow::Owned(flow) = &mut flow {
+            // Nothing is held at rest, so that there is nothing to judge anew.
+            flow.finish(self.end, &mut Vec::new());
+        }
+        Some(flow)
+    }
+
+    /// The responder of flow number `number`, without the rest of it.
+    #[must_use]
+    pub fn server(&self, number: u32) -> Option<Socket> {
+        match self.store.place(number)? {
+            Place::Ready(slot) => Some(slot.flow.server()),
+            Place::Packed(octets) => Some(unpack_server(octets)),
+        }
+    }
+
+    /// All flows.
+    pub fn iter(&self) -> impl Iterator<Item = Cow<'_, Flow>> {
+        self.numbered().map(|(_, flow)| flow)
+    }
+
+    /// All flows, each with its number.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, Cow<'_, Flow>)> {
+        (0..self.total()).filter_map(|number| Some((number, self.get(number)?)))
+    }
+}
