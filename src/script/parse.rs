@@ -73,7 +73,9 @@ impl Size {
 
     fn check(&self, cursor: &Cursor<'_>, offset: usize) -> Result<(), ScriptError> {
         if self.frames > MOST_FRAMES {
-            return Err(cursor.fault(offset, format_args!("up to here the script makes more than {MOST_FRAMES} frames")));
+            return Err(
+                cursor.fault(offset, format_args!("up to here the script makes more than {MOST_FRAMES} frames"))
+            );
         }
         if self.octets > MOST_OCTETS {
             let mebibytes = MOST_OCTETS >> 20;

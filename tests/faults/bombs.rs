@@ -1,6 +1,5 @@
 //! Compressed bombs: what is small on disk and endless when unpacked is read as it comes and never held.
 
-
 use crate::child::{feed, run};
 use crate::samples::{self, compressions};
 use crate::scaled;
@@ -80,7 +79,7 @@ fn a_bomb_in_a_bomb() {
 
 /// Records that are all alike compress a hundred times, and each of them is analysed.
 #[test]
-fn a_million_records_of_nothing() {
+fn records_that_repeat() {
     let mut piece = samples::pcap().split_off(24);
     piece = piece.repeat(100);
     let pieces = scaled(100, 100_000);

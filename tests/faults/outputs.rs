@@ -89,12 +89,8 @@ fn terminal_taken_away(hang_up: &str) -> (Option<String>, bool) {
     let folder = tempfile::tempdir().unwrap();
     let (pipe, status) = (folder.path().join("pipe"), folder.path().join("status"));
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let line = format!(
-        "{hang_up} '{}' '{}'; echo $? > '{}'",
-        env!("CARGO_BIN_EXE_idlegap"),
-        pipe.display(),
-        status.display()
-    );
+    let line =
+        format!("{hang_up} '{}' '{}'; echo $? > '{}'", env!("CARGO_BIN_EXE_idlegap"), pipe.display(), status.display());
     let mut terminal = Command::new("script")
         .args(["-q", "-c", &line, "/dev/null"])
         .env("SHELL", "/bin/sh")

@@ -100,8 +100,7 @@ fn an_unreadable_file_among_several() {
         if let Some(bytes) = bytes {
             fs::write(&second, bytes).unwrap();
         }
-        let output =
-            command(&["--format", "json", &first, &second, &last]).stdin(Stdio::null()).output().unwrap();
+        let output = command(&["--format", "json", &first, &second, &last]).stdin(Stdio::null()).output().unwrap();
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{name}: {complaint}");
         let is_named = complaint.contains(Path::new(&second).file_name().map_or(".", |name| name.to_str().unwrap()));

@@ -69,9 +69,20 @@ fn told(report: &Value) -> Vec<Value> {
     let verdict = |flow: &Value| {
         let verdict = &flow["verdict"];
         serde_json::json!([
-            flow["client"], flow["server"], flow["packets"], flow["first_time"], flow["last_time"],
-            flow["payload_bytes"], flow["retransmissions"], flow["zero_window_probes"], flow["gaps_total"],
-            verdict["id"], verdict["confidence"], verdict["gap_s"], verdict["timeout_s"], flow["half_open"],
+            flow["client"],
+            flow["server"],
+            flow["packets"],
+            flow["first_time"],
+            flow["last_time"],
+            flow["payload_bytes"],
+            flow["retransmissions"],
+            flow["zero_window_probes"],
+            flow["gaps_total"],
+            verdict["id"],
+            verdict["confidence"],
+            verdict["gap_s"],
+            verdict["timeout_s"],
+            flow["half_open"],
         ])
     };
     report["flows"].as_array().expect("flows").iter().map(verdict).collect()
