@@ -89,7 +89,6 @@ fn unused(found: &[Difference]) -> Vec<String> {
 /// be in the repository.
 #[test]
 #[ignore = "compares any captures: scripts/compare-with-tshark FOLDER"]
-#[expect(clippy::print_stdout, reason = "the figures are what it is run for")]
 fn any_captures() {
     tshark::find().unwrap();
     let folder = std::env::var_os("IDLEGAP_CORPUS").map(PathBuf::from);

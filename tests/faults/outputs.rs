@@ -43,7 +43,6 @@ fn a_full_disk_is_told() {
 
 /// A report that does not fit on the disk leaves the old one as it was.
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
 fn a_disk_that_fills_up() {
     let (folder, path) = folder();
     // A small file system in a namespace of its own; not every machine lets a test have one.
