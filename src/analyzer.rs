@@ -3,6 +3,7 @@
 //! The clock is the capture: the greatest record time seen is what silence is measured against at the end, so a file
 //! and a live run over the same packets see the same thing.
 
+mod eviction;
 mod traffic;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,7 +18,7 @@ use crate::flow::fragments::{Completed, Fragments};
 use crate::flow::table::{FlowTable, Place};
 use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
+use crate::wire::{self, Decoded, Fragment, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
 
 /// ICMP redirect (RFC 792): Wireshark reads no more of its quote than the ports.
 const REDIRECT: u8 = 5;
@@ -32,7 +33,7 @@ pub enum Seen<'a> {
     /// A segment, classified.
     Segment(Labelled<'a>),
     /// A later fragment, accounted for.
-    Fragment,
+    Fragment(Fragment),
     /// An ICMP error about a segment.
     Icmp(IcmpError),
     /// Nothing for this analysis.
@@ -115,8 +116,10 @@ pub struct Analyzer {
 
 /// Everything the analysis knows when the capture has ended.
 pub struct Analysis {
-    /// All flows, in the order of their first segment.
+    /// All flows that are there, in the order of their first segment.
     pub flows: Vec<Flow>,
+    /// Their numbers, ascending, where some flows were let go; empty where number and place are the same.
+    pub flow_numbers: Vec<u32>,
     /// Accounts per file, in the order of the files.
     pub accounts: Vec<FileAccount>,
     /// Time of the first record.
@@ -127,6 +130,24 @@ pub struct Analysis {
     pub fragments_given_up: u64,
     /// Heads of turns that were not read because too many were unfinished: requests not named.
     pub heads_refused: u64,
+}
+
+impl Analysis {
+    /// Flow number `number`, unless it was let go.
+    #[must_use]
+    pub fn flow(&self, number: u32) -> Option<&Flow> {
+        let place = match self.flow_numbers.is_empty() {
+            true => number as usize,
+            false => self.flow_numbers.binary_search(&number).ok()?,
+        };
+        self.flows.get(place)
+    }
+
+    /// All flows that are there, each with its number.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Flow)> {
+        let counted = (0..).take(if self.flow_numbers.is_empty() { self.flows.len() } else { 0 });
+        self.flow_numbers.iter().copied().chain(counted).zip(&self.flows)
+    }
 }
 
 impl Analyzer {
@@ -170,7 +191,7 @@ impl Analyzer {
                 if let Some(completed) = self.fragments.further(&fragment) {
                     self.complete(completed, mark);
                 }
-                Seen::Fragment
+                Seen::Fragment(fragment)
             }
             Decoded::Icmp(error) => {
                 self.push_icmp(&error, mark);
@@ -194,17 +215,57 @@ impl Analyzer {
         self.shared.relabels.drain(..)
     }
 
-    /// Flow number `index`, as it stands.
+    /// Nothing was captured until `time`: silence lasts at least until then.
+    pub fn tick(&mut self, time: Timestamp) {
+        self.clock = self.clock.max(time);
+    }
+
+    /// The greatest time of a record or tick so far.
     #[must_use]
-    pub fn flow(&self, index: u32) -> Option<&Flow> {
-        self.table.flow(index)
+    pub const fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// Flow number `number`, as it stands; `None` if there is none, or if it was let go.
+    #[must_use]
+    pub fn flow(&self, number: u32) -> Option<&Flow> {
+        self.table.flow(number)
+    }
+
+    /// All flows that are there, each with its number, in the order of their first segment.
+    pub fn flows(&self) -> impl Iterator<Item = (u32, &Flow)> {
+        self.table.numbered()
+    }
+
+    /// A copy of flow number `number` as it would come out if the capture ended at `end`.
+    #[must_use]
+    pub fn settled(&self, number: u32, end: Timestamp) -> Option<Flow> {
+        let mut flow = self.table.flow(number)?.clone();
+        flow.finish(end, &mut Vec::new());
+        Some(flow)
+    }
+
+    /// Holds the number of flows to `most`: when there are more, an eighth of them leaves, the closed ones first. Each is
+    /// handed to `gone` with its number, decided as far as it can be.
+    pub fn hold_to(&mut self, most: usize, mut gone: impl FnMut(u32, Flow)) {
+        if self.table.len() <= most {
+            return;
+        }
+        let leaving = eviction::Leaving::choose(self.table.numbered(), self.table.len(), most, self.clock);
+        let (clock, shared) = (self.clock, &mut self.shared);
+        let stays = |number: u32, flow: &Flow| !leaving.includes(number, flow);
+        self.table.retain(stays, |number, mut flow| {
+            flow.release_heads(&mut shared.heads);
+            flow.finish(clock, &mut shared.relabels);
+            gone(number, flow);
+        });
     }
 
     /// Decides what is still open, against the greatest time seen; further judgements on earlier segments go to
     /// `relabel`.
     #[must_use]
     pub fn finish(mut self, mut relabel: impl FnMut(Relabel)) -> Analysis {
-        let mut flows = self.table.into_flows();
+        let (mut flows, flow_numbers) = self.table.into_flows();
         settle_silent_peers(&mut flows, &mut self.shared.relabels);
         for flow in &mut flows {
             flow.finish(self.clock, &mut self.shared.relabels);
@@ -212,6 +273,7 @@ impl Analyzer {
         self.shared.relabels.drain(..).for_each(&mut relabel);
         Analysis {
             flows,
+            flow_numbers,
             accounts: self.accounts,
             start: self.start.unwrap_or_default(),
             end: if self.start.is_some() { self.clock } else { Timestamp::default() },

@@ -10,6 +10,7 @@
 //! timeouts  the table of known timers
 //! verdict   flows, then groups of flows   -> findings
 //! report    the model and its renderers   -> words
+//! watch     the same, live                -> events
 //! commands  each a short story told with the floors above
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod analyzer;
 pub mod capture;
 pub mod cli;
 pub mod commands;
+pub mod evidence;
 pub mod flow;
 pub mod report;
 pub mod script;
@@ -26,4 +28,5 @@ pub mod seq;
 pub mod time;
 pub mod timeouts;
 pub mod verdict;
+pub mod watch;
 pub mod wire;

@@ -76,6 +76,46 @@ pub enum Error {
         /// libpcap's reason.
         reason: String,
     },
+    /// The process may not capture.
+    #[error(
+        "not allowed to capture on {interface}: {reason}. Run it as root; or give the program the right, and only that, with \
+         `sudo setcap cap_net_raw+ep \"$(command -v idlegap)\"`; or give it to one group: `sudo groupadd -f capture && sudo \
+         chgrp capture FILE && sudo chmod 750 FILE && sudo setcap cap_net_raw+ep FILE`, FILE being the program, then `sudo \
+         usermod -aG capture $USER`; or leave capturing to another program: `sudo tcpdump -i {interface} -U -w - | idlegap live -`"
+    )]
+    Forbidden {
+        /// The interface.
+        interface: String,
+        /// libpcap's reason.
+        reason: String,
+    },
+    /// The interface cannot be opened.
+    #[error("cannot capture on {interface}: {reason}; `idlegap live -D` lists the interfaces")]
+    Interface {
+        /// The interface.
+        interface: String,
+        /// libpcap's reason.
+        reason: String,
+    },
+    /// The interface gave out while it was captured on.
+    #[error("lost the interface {interface}: {reason}")]
+    Lost {
+        /// The interface.
+        interface: String,
+        /// libpcap's reason.
+        reason: String,
+    },
+    /// The interfaces cannot be listed.
+    #[error("cannot list the interfaces: {reason}")]
+    Interfaces {
+        /// libpcap's reason.
+        reason: String,
+    },
+    /// The program was built without libpcap, so it has no interfaces.
+    #[error(
+        "this build has no libpcap, so it cannot capture: build it with the feature `live`, or pipe `tcpdump -U -w -` into `idlegap live -`"
+    )]
+    NoInterfaces,
     /// The program was built without libpcap.
     #[error(
         "this build has no libpcap, so it cannot use the filter expression \"{expression}\": build it with the feature `live`"

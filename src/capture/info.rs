@@ -34,6 +34,8 @@ pub enum Container {
     },
     /// pcapng, with the byte order of its first section.
     Pcapng(ByteOrder),
+    /// No file: the packets came from an interface.
+    Interface,
 }
 
 /// Container and compression; prints as in `pcapng, gzip` or `pcap, big-endian, nanoseconds`.
@@ -59,6 +61,7 @@ impl fmt::Display for Format {
                 f.write_str("pcapng")?;
                 order
             }
+            Container::Interface => return f.write_str("live capture"),
         };
         if order == ByteOrder::Big {
             f.write_str(", big-endian")?;
@@ -180,12 +183,26 @@ pub struct CaptureInfo {
     /// The program that wrote the capture.
     pub application: Option<String>,
     last_seen: Option<Timestamp>,
+    /// What stood between the records and was not taken yet.
+    notes: Vec<Note>,
 }
+
+/// What a capture says between its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Nothing was captured until then (a statistics block that counts nothing, as `idlegap live -w` writes it).
+    Tick(Timestamp),
+    /// What the capturing side had counted by then.
+    Counted(Timestamp, Counters),
+}
+
+/// Notes kept between two records; of more the last stand.
+const NOTES: usize = 64;
 
 impl CaptureInfo {
     pub(super) fn new(name: String, format: Format) -> Self {
         let sections = match format.container {
-            Container::Pcap { .. } => 1,
+            Container::Pcap { .. } | Container::Interface => 1,
             Container::Pcapng(_) => 0,
         };
         Self {
@@ -211,6 +228,7 @@ impl CaptureInfo {
             os: None,
             application: None,
             last_seen: None,
+            notes: Vec::new(),
         }
     }
 
@@ -258,6 +276,17 @@ impl CaptureInfo {
         if self.interfaces.len() < KEPT {
             self.interfaces.push(interface);
         }
+    }
+
+    pub(super) fn note_between(&mut self, note: Note) {
+        if self.notes.len() >= NOTES {
+            self.notes.remove(0);
+        }
+        self.notes.push(note);
+    }
+
+    pub(super) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
     }
 
     pub(super) fn note_comment(&mut self, comment: &[u8]) {

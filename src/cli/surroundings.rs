@@ -20,7 +20,7 @@ pub(super) struct Surroundings {
     pub(super) is_utf8: bool,
     /// Columns of the terminal on standard output, if it is one.
     stdout_columns: Option<u16>,
-    stdout_is_terminal: bool,
+    pub(super) stdout_is_terminal: bool,
     color: Wish,
 }
 
@@ -44,6 +44,11 @@ impl Surroundings {
             stdout_is_terminal: stdout.is_terminal(),
             color: wish(variable),
         }
+    }
+
+    /// Whether standard output is a terminal.
+    pub(super) const fn stdout_is_terminal(&self) -> bool {
+        self.stdout_is_terminal
     }
 
     /// Columns for text that goes to `target`.

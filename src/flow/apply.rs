@@ -328,7 +328,7 @@ impl Flow {
     }
 
     /// The flow has ended: no head is completed any more.
-    fn release_heads(&mut self, budget: &mut Budget) {
+    pub(crate) fn release_heads(&mut self, budget: &mut Budget) {
         if let Some(heads) = &mut self.heads {
             heads.release(budget);
         }

@@ -13,6 +13,11 @@ use crate::wire::{Flags, Segment};
 #[derive(Default)]
 pub struct FlowTable {
     flows: Vec<Flow>,
+    /// The numbers of `flows`, ascending, once some were let go; empty while number and place are the same.
+    numbers: Vec<u32>,
+    /// Flows so far, those that were let go included.
+    total: u32,
+    /// Places in `flows`.
     current: HashTable<u32>,
     hasher: RandomState,
 }
@@ -42,13 +47,17 @@ impl FlowTable {
         let flows = &self.flows;
         let found = self.current.find_mut(hash, |&index| flows.get(index as usize).is_some_and(|flow| flow.key == key));
         let next = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+        let number = |place: u32| match self.numbers.get(place as usize) {
+            Some(number) => *number,
+            None => place,
+        };
         let mut opening = Opening::First;
         if let Some(index) = found {
             if let Some(flow) = flows.get(*index as usize) {
                 let direction = flow.direction(from_low);
                 opening = opens_generation(flow, direction, segment, mark);
                 if opening == Opening::None {
-                    return Place { flow: *index, direction, is_new: false, is_reuse: false, stream: None };
+                    return Place { flow: number(*index), direction, is_new: false, is_reuse: false, stream: None };
                 }
             }
             *index = next;
@@ -68,7 +77,12 @@ impl FlowTable {
             _ => None,
         };
         self.flows.push(flow);
-        Place { flow: next, direction, is_new: true, is_reuse: opening != Opening::First, stream }
+        let number = self.total;
+        self.total = number.saturating_add(1);
+        if !self.numbers.is_empty() {
+            self.numbers.push(number);
+        }
+        Place { flow: number, direction, is_new: true, is_reuse: opening != Opening::First, stream }
     }
 
     /// The current flow between two sockets, and whether `src` is its lower end, if the capture has shown one.
@@ -78,24 +92,83 @@ impl FlowTable {
         let same = |&index: &u32| self.flows.get(index as usize).is_some_and(|flow| flow.key == key);
         let index = *self.current.find(self.hasher.hash_one(key), same)?;
         let direction = self.flows.get(index as usize)?.direction(from_low);
-        Some((index, direction))
+        let number = if self.numbers.is_empty() { index } else { *self.numbers.get(index as usize)? };
+        Some((number, direction))
     }
 
-    /// Flow number `index`.
+    /// Flow number `number`; `None` if it was let go.
     #[must_use]
-    pub fn flow(&self, index: u32) -> Option<&Flow> {
-        self.flows.get(index as usize)
+    pub fn flow(&self, number: u32) -> Option<&Flow> {
+        self.flows.get(self.slot(number)?)
     }
 
-    /// Flow number `index`, to change it.
-    pub(crate) fn flow_mut(&mut self, index: u32) -> Option<&mut Flow> {
-        self.flows.get_mut(index as usize)
+    /// Flow number `number`, to change it.
+    pub(crate) fn flow_mut(&mut self, number: u32) -> Option<&mut Flow> {
+        let slot = self.slot(number)?;
+        self.flows.get_mut(slot)
     }
 
-    /// All flows, in the order of their first segment.
+    /// All flows that are there, each with its number, in the order of their first segment.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Flow)> {
+        let counted = (0..).take(if self.numbers.is_empty() { self.flows.len() } else { 0 });
+        self.numbers.iter().copied().chain(counted).zip(&self.flows)
+    }
+
+    /// Flows that are there.
     #[must_use]
-    pub fn into_flows(self) -> Vec<Flow> {
-        self.flows
+    pub const fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whether no flow is there.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+
+    /// Lets go of the flows that `keep` refuses, each handed to `gone` with its number. Costs a pass over all flows.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u32, &Flow) -> bool, mut gone: impl FnMut(u32, Flow)) {
+        let mut is_current = vec![false; self.flows.len()];
+        for place in &self.current {
+            if let Some(current) = is_current.get_mut(*place as usize) {
+                *current = true;
+            }
+        }
+        let numbers: Vec<u32> = self.numbered().map(|(number, _)| number).collect();
+        self.numbers.clear();
+        self.current.clear();
+        let flows = std::mem::take(&mut self.flows);
+        // What stays is put into a list of the same room: the table is full again soon.
+        self.flows.reserve_exact(flows.capacity());
+        for ((flow, number), current) in flows.into_iter().zip(numbers).zip(is_current) {
+            if keep(number, &flow) {
+                self.restore(flow, number, current);
+            } else {
+                gone(number, flow);
+            }
+        }
+    }
+
+    fn restore(&mut self, flow: Flow, number: u32, is_current: bool) {
+        let place = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+        let hash = self.hasher.hash_one(flow.key);
+        self.flows.push(flow);
+        self.numbers.push(number);
+        if is_current {
+            let (flows, hasher) = (&self.flows, &self.hasher);
+            let rehash = |&place: &u32| flows.get(place as usize).map_or(0, |flow| hasher.hash_one(flow.key));
+            self.current.insert_unique(hash, place, rehash);
+        }
+    }
+
+    fn slot(&self, number: u32) -> Option<usize> {
+        if self.numbers.is_empty() { Some(number as usize) } else { self.numbers.binary_search(&number).ok() }
+    }
+
+    /// All flows, in the order of their first segment, and their numbers where some were let go.
+    #[must_use]
+    pub fn into_flows(self) -> (Vec<Flow>, Vec<u32>) {
+        (self.flows, self.numbers)
     }
 }
 

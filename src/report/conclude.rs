@@ -1,6 +1,7 @@
 //! What the whole capture says: its quality, the services, the findings, and the one sentence.
 
 mod assumption;
+mod filters;
 mod findings;
 mod gather;
 mod pings;
@@ -13,7 +14,7 @@ use crate::capture::CaptureInfo;
 use crate::flow::SegmentKind;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::report::judged::{Asked, Judged, frame};
-use crate::report::model::{self, Candidate, Frame, Report};
+use crate::report::model::{self, Candidate, Report};
 use crate::report::numbers::FlowNumbers;
 use crate::report::units::rfc3339;
 use crate::time::Span;
@@ -21,25 +22,28 @@ use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
 use crate::verdict::inventory::{Held, Idle, Ranking};
 
-use gather::{Gathered, Group};
+pub(crate) use gather::Gathered;
+use gather::Group;
 
 /// Clients and services named in the inventory at most.
 const HOLDERS: usize = 8;
 /// Candidates named per service at most.
 const CANDIDATES: usize = 5;
 
-/// Concludes from all timelines.
+/// Concludes from all timelines, and from the flows that were `gone` before the end.
 pub(crate) fn report(
     timelines: &[Judged],
     numbers: &FlowNumbers,
     table: &Table,
     several_files: bool,
     asked: Asked<'_>,
+    gone: Gathered,
 ) -> Report {
-    let gathered = Gathered::from(timelines, numbers);
+    let evicted = u64::from(gone.flows);
+    let gathered = Gathered::from(timelines, numbers, gone);
     let services = services::services(timelines, table);
-    let findings = findings::findings(timelines, &gathered, table, several_files, asked.stack);
-    let captures = captures(timelines, several_files);
+    let findings = findings::findings(timelines, numbers, &gathered, table, several_files, asked.stack);
+    let captures = captures(timelines, several_files, evicted);
     let summary = sentence::summary(timelines, &gathered, table);
     Report {
         captures,
@@ -128,7 +132,7 @@ fn candidate(found: timeouts::Candidate<'_>) -> Candidate {
     }
 }
 
-fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
+fn captures(timelines: &[Judged], several_files: bool, evicted: u64) -> Vec<model::Capture> {
     let mut captures: Vec<(usize, model::Capture)> = Vec::new();
     for (number, judged) in (0u32..).zip(timelines) {
         let blank = FileAccount::default();
@@ -138,6 +142,7 @@ fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
         if timelines.len() > 1 {
             of_timeline.push(quality::several_points(timelines.len() as u64));
         }
+        of_timeline.extend(quality::evicted(evicted));
         for (index, info) in &judged.timeline.files {
             let account = analysis.accounts.get(*index).unwrap_or(&blank);
             let mut of_file = capture(info, account, number, several_files);
@@ -196,20 +201,6 @@ fn skips(account: &FileAccount, several_files: bool) -> Vec<model::Skip> {
             count: count.count,
         };
     account.skips.iter().map(skip).collect()
-}
-
-/// The frames of a finding as Wireshark's display filter takes them, for a single file.
-#[must_use]
-pub fn frame_filter(frames: &[Frame]) -> Option<String> {
-    let numbers: Option<Vec<String>> = frames
-        .iter()
-        .map(|frame| match frame {
-            Frame::Only(number) => Some(number.to_string()),
-            Frame::InFile { .. } => None,
-        })
-        .collect();
-    let numbers = numbers.filter(|numbers| !numbers.is_empty())?;
-    Some(format!("frame.number in {{{}}}", numbers.join(", ")))
 }
 
 /// One capture of the report.

@@ -19,10 +19,16 @@ const PROBES_THAT_TELL: u32 = 2;
 /// Judges `flow`, whose capture ended as `analysis` says.
 #[must_use]
 pub fn judge(flow: &Flow, analysis: &Analysis) -> Verdict {
-    let verdict = handshake(flow, analysis.end)
+    judge_at(flow, analysis.end)
+}
+
+/// Judges `flow` as it had come out at `end`.
+#[must_use]
+pub fn judge_at(flow: &Flow, end: Timestamp) -> Verdict {
+    let verdict = handshake(flow, end)
         .or_else(|| by_reset(flow))
         .or_else(|| one_sided(flow))
-        .or_else(|| unanswered(flow, analysis.end))
+        .or_else(|| unanswered(flow, end))
         .or_else(|| timed_out_in_words(flow))
         .or_else(|| closed(flow))
         .unwrap_or_else(|| open(flow));

@@ -102,6 +102,8 @@ pub struct Limits {
     pub traffic: Traffic,
     /// Records analysed.
     pub records: u64,
+    /// Packets that the capturing machine says it received, as far as the files were entered.
+    pub received: u64,
     /// Packets that the capturing machine lost, as far as the files were entered.
     pub lost: u64,
     /// Records without a time of their own, as far as the files were entered.
@@ -148,13 +150,16 @@ impl Limits {
     /// Adds what a file of the timeline says of itself: losses, and records without a time.
     pub fn enter(&mut self, info: &CaptureInfo) {
         self.lost = self.lost.saturating_add(lost(info));
+        self.received = self.received.saturating_add(info.counters.received.unwrap_or(0));
         self.untimed = self.untimed.saturating_add(info.untimed);
     }
 
-    /// Whether so many packets were lost that silence may well be loss: one in a thousand.
+    /// Whether so many packets were lost that silence may well be loss: one in a thousand of those analysed or, if these
+    /// are a part of them, received.
     #[must_use]
     pub const fn loses_much(&self) -> bool {
-        self.lost > 0 && self.lost.saturating_mul(1_000) >= self.records
+        let of = if self.received > self.records { self.received } else { self.records };
+        self.lost > 0 && self.lost.saturating_mul(1_000) >= of
     }
 
     /// Whether some silence in the capture, ended or not, lasted as long as `timer`. If not, the capture can neither show

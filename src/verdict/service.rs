@@ -60,7 +60,13 @@ impl Services {
     /// Gathers the silences of all flows, each flow judged by itself.
     #[must_use]
     pub fn gather(analysis: &Analysis) -> Self {
-        let mut by_server: HashMap<Socket, Service> = HashMap::new();
+        Self::gather_beside(analysis, Self::default(), &HashMap::new())
+    }
+
+    /// The same beside what is `known` from flows that are not there any more, so many `gone` by server.
+    #[must_use]
+    pub fn gather_beside(analysis: &Analysis, known: Self, gone: &HashMap<Socket, u64>) -> Self {
+        let mut by_server = known.by_server;
         for flow in analysis.flows.iter().filter(|flow| is_telling(flow)) {
             by_server.entry(flow.server()).or_default().add(flow, &judge(flow, analysis));
         }
@@ -72,12 +78,24 @@ impl Services {
                 }
             }
         }
+        for (server, flows) in gone {
+            if let Some(service) = by_server.get_mut(server) {
+                service.flows += flows;
+            }
+        }
         forget_aged(analysis, &mut by_server);
         // What ended in one moment shows no timer of payload.
         let stopped = by_server.values_mut().filter(|service| service.company.closed_in_one_moment());
         stopped.for_each(|service| service.payload = Bracket::default());
         let splits = splits(analysis, &by_server);
         Self { by_server, splits }
+    }
+
+    /// Adds what one flow shows; how many flows a service has is counted elsewhere.
+    pub(crate) fn add(&mut self, flow: &Flow, verdict: &Verdict) {
+        if is_telling(flow) {
+            self.by_server.entry(flow.server()).or_default().add(flow, verdict);
+        }
     }
 
     /// How the paths to `server` differ, where its flows do not fit one timer and the paths explain why.

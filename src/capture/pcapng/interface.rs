@@ -4,7 +4,7 @@ use super::OPT_COMMENT;
 use super::options::Options;
 use crate::capture::LinkType;
 use crate::capture::bytes::ByteOrder;
-use crate::capture::info::{CaptureInfo, Counters, InterfaceInfo, text};
+use crate::capture::info::{CaptureInfo, Counters, InterfaceInfo, Note, text};
 use crate::time::Timestamp;
 
 const NANOS_PER_SECOND: u128 = crate::time::NANOS_PER_SECOND as u128;
@@ -106,7 +106,11 @@ impl Interface {
 
     /// Reads an interface statistics block. Its numbers count from the start of the capture, so the last one stands.
     pub(super) fn note_statistics(&mut self, order: ByteOrder, block: &[u8], info: &mut CaptureInfo) {
+        let ticks = order.u32(block, 12).zip(order.u32(block, 16));
+        let time = ticks.map(|(high, low)| self.time(u64::from(high) << 32 | u64::from(low)));
+        let mut is_bare = true;
         for (code, value) in Options::new(order, block, 20) {
+            is_bare = false;
             let (own, total) = match code {
                 ISB_IFRECV => (&mut self.counters.received, &mut info.counters.received),
                 ISB_IFDROP => (&mut self.counters.interface_drops, &mut info.counters.interface_drops),
@@ -123,6 +127,9 @@ impl Interface {
             let others = total.unwrap_or_default().saturating_sub(own.unwrap_or_default());
             *total = Some(others.saturating_add(count));
             *own = Some(count);
+        }
+        if let Some(time) = time {
+            info.note_between(if is_bare { Note::Tick(time) } else { Note::Counted(time, info.counters) });
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn test(
     several_files: bool,
 ) -> model::Assumption {
     let flows = timelines.iter().enumerate().flat_map(|(timeline, judged)| {
-        (0..).zip(&judged.timeline.analysis.flows).map(move |(index, flow)| {
+        judged.timeline.analysis.numbered().map(move |(index, flow)| {
             let number = numbers.number(timeline, index).unwrap_or(index);
             (subject(timeline, judged, flow), number, flow, judged.verdict(flow))
         })

@@ -19,7 +19,8 @@ use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
 const GROUPS: usize = 100;
 
 /// Flows that share a verdict, of one service where the verdict is about a timer.
-pub(super) struct Group {
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
     /// Numbers of the flows.
     pub(super) flows: FirstLast<u32>,
     /// Frames to look at, of the first flow.
@@ -52,10 +53,10 @@ pub(super) struct Group {
 pub(super) type BoxId = (usize, usize);
 
 /// Everything counted over all flows.
-#[derive(Default)]
-pub(super) struct Gathered {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gathered {
     /// Flows in all.
-    pub(super) flows: u32,
+    pub(crate) flows: u32,
     /// Flows by verdict.
     pub(super) counts: BTreeMap<VerdictId, u64>,
     /// Flows that matter, by verdict and service.
@@ -70,10 +71,11 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn from(timelines: &[Judged], numbers: &FlowNumbers) -> Self {
-        let mut gathered = Self::default();
+    /// Gathers from all timelines, beside what is `known` of flows that are not there any more.
+    pub(super) fn from(timelines: &[Judged], numbers: &FlowNumbers, known: Self) -> Self {
+        let mut gathered = known;
         for (timeline, judged) in timelines.iter().enumerate() {
-            for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+            for (index, flow) in judged.timeline.analysis.numbered() {
                 let number = numbers.number(timeline, index).unwrap_or(index);
                 let verdict = judged.verdict(flow);
                 let behind = judged.groups.of(flow, &verdict).map(|index| (timeline, index));
@@ -97,7 +99,7 @@ impl Gathered {
             wanted.extend(group.hosts.iter().map(|host| (*host, None)));
         }
         for (timeline, judged) in timelines.iter().enumerate() {
-            for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+            for (index, flow) in judged.timeline.analysis.numbered() {
                 let hosts = [flow.client().ip, flow.server().ip];
                 for (direction, host) in Direction::BOTH.into_iter().zip(hosts) {
                     let Some(found) = wanted.get_mut(&host) else { continue };
@@ -123,6 +125,12 @@ impl Gathered {
     /// Flows that the capture cannot decide.
     pub(super) fn undecided(&self) -> u64 {
         self.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0)
+    }
+
+    /// Takes a flow that is not there any more when the report is written, so that it cannot be listed.
+    pub(crate) fn take(&mut self, number: u32, flow: &Flow, verdict: &Verdict) {
+        self.add(number, flow, verdict, None);
+        self.matter.clear();
     }
 
     fn add(&mut self, number: u32, flow: &Flow, verdict: &Verdict, behind: Option<BoxId>) {

@@ -20,11 +20,12 @@ const ID: &str = "too-many-pings";
 const GROUPS: usize = 100;
 
 /// Such connections, by service.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct TooManyPings {
     services: BTreeMap<Option<Socket>, Ended>,
 }
 
+#[derive(Clone, Debug)]
 struct Ended {
     flows: FirstLast<u32>,
     /// The GOAWAY of the first flow, and the PINGs before it.
@@ -84,6 +85,7 @@ impl Ended {
             flows: self.flows.iter().copied().collect(),
             flows_total: total,
             frames: vec![judged::frame(self.frame, several_files)],
+            filters: Vec::new(),
             advice: advice(&self.situation(), stack),
         }
     }

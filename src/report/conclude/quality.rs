@@ -162,6 +162,18 @@ pub(super) fn several_points(points: u64) -> Quality {
     Quality { id: "several-points".to_owned(), text, count: Some(points) }
 }
 
+/// Flows that left before the end for want of memory.
+pub(super) fn evicted(flows: u64) -> Option<Quality> {
+    let text = || {
+        format!(
+            "{} had to leave before the end to hold memory: what they died of is counted, but they are not listed, and what \
+             they would still have shown is not. Allow more with --max-flows, or narrow the filter.",
+            plural(flows, "flow")
+        )
+    };
+    (flows > 0).then(|| Quality { id: "flows-evicted".to_owned(), text: text(), count: Some(flows) })
+}
+
 /// What the flows show.
 pub(crate) fn timeline_quality(analysis: &Analysis, limits: &Limits) -> Vec<Quality> {
     let mut notes = Notes::default();

@@ -1,0 +1,241 @@
+//! `idlegap live`: watches an interface, or a capture that is still being made, and says what happens.
+
+mod confine;
+mod narrator;
+mod signals;
+
+use std::io;
+use std::sync::Arc;
+
+use self::narrator::Narrator;
+use self::signals::Signals;
+use super::analyze::{self, Courses, Prepared, Wanted, assumed, status};
+use super::console::Console;
+use super::output::Target;
+use super::{Error, Status, timeouts};
+use crate::capture::{self, Filter, LiveOptions, Piped, Source};
+use crate::report::Listed;
+use crate::report::build::{Asked, Built, Timeline, build_beside};
+use crate::report::json::{self, JsonOptions};
+use crate::report::units::plural;
+use crate::time::Span;
+use crate::timeouts::Table;
+use crate::watch::event::{Event, Summary, What};
+use crate::watch::pump::{Ended, Limits, Watched, pump};
+use crate::watch::recorder::{self, Recorder};
+use crate::watch::timer::Timer;
+use crate::watch::{Settings, Watch};
+
+/// What `idlegap live` is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Where the packets come from.
+    pub from: From,
+    /// The report at the end.
+    pub report: analyze::Job,
+    /// How events are told.
+    pub events: Events,
+    /// Packets to take in at most.
+    pub count: Option<u64>,
+    /// How long to watch.
+    pub duration: Option<Span>,
+    /// What to record, and where.
+    pub record: Option<recorder::Options>,
+    /// The user to become once the interface is open.
+    pub user: Option<String>,
+    /// The share of a timer, from 0 to 1, from which on silences are warned of.
+    pub warn_at: f64,
+    /// The length of the timer on the path, where it is given.
+    pub timeout: Option<Span>,
+    /// Flows held at most.
+    pub most_flows: usize,
+}
+
+impl Job {
+    /// Where the first report goes.
+    fn main_target(&self) -> Target {
+        self.report.reports.first().map(|wanted| wanted.target.clone()).unwrap_or_default()
+    }
+
+    fn writes_files(&self) -> bool {
+        self.report.reports.iter().any(|wanted| wanted.target != Target::Stdout)
+    }
+}
+
+/// Where the packets come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Nowhere: the interfaces are listed.
+    Nowhere,
+    /// An interface.
+    Interface(LiveOptions),
+    /// Standard input, of which a BPF expression may choose.
+    Stdin(Option<String>),
+}
+
+/// How events are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// As JSON, one a line, the report within the last.
+    Json,
+    /// In words, one a line.
+    Lines,
+    /// Not at all: standard output is the report's.
+    None,
+}
+
+/// Watches, and reports in the end.
+///
+/// # Errors
+/// If nothing can be captured, if something cannot be written, or if the user to become does not exist.
+pub fn run(job: &Job) -> Result<Status, Error> {
+    let table = timeouts::load(job.report.timeouts.as_deref())?;
+    let settings = settings(job, &table)?;
+    let (interface, filter) = match &job.from {
+        From::Nowhere => return list(&job.main_target()),
+        From::Interface(options) => (Some(open(options)?), None),
+        From::Stdin(filter) => (None, filter.as_deref().map(Filter::new).transpose()?),
+    };
+    let signals = Signals::catch().map_err(|source| Error::Signals { source })?;
+    // From here on nothing needs a privilege; what is written is written as who remains.
+    confine::drop_privileges(job.user.as_deref(), job.record.is_some() || job.writes_files())?;
+    let recorder = job.record.clone().map(recorder).transpose()?;
+    // Among events on standard output the report is a part of the last one.
+    let is_inline = |wanted: &&Wanted| job.events == Events::Json && wanted.target == Target::Stdout;
+    let prepared = analyze::prepare(job.report.reports.iter().filter(|wanted| !is_inline(wanted)), &table, &[])?;
+    let mut console = Console::new(job.report.quiet);
+    if let Err(reason) = confine::confine(&places(job)) {
+        console.warning(&format_args!("the process is not confined: {reason}"));
+    }
+    // Its thread gets no more rights than this one has left.
+    let mut source = interface.unwrap_or_else(|| Box::new(Piped::new("standard input", io::stdin())));
+    let limits = Limits { count: job.count, duration: job.duration, filter };
+    let mut narrator = Narrator::new(job.events, job.report.time(), &mut console, &signals);
+    let watched = pump(source.as_mut(), Watch::new(settings, &table), recorder, limits, &mut narrator);
+    let watched = match watched {
+        // Nobody reads on.
+        Err(error) if error.is_broken_pipe() => return Ok(Status::Ran),
+        watched => watched?,
+    };
+    narrator.finish();
+    conclude(job, watched, &table, prepared, &mut console)
+}
+
+fn settings(job: &Job, table: &Table) -> Result<Settings, Error> {
+    let assumed = job.report.assume.as_deref().map(|id| assumed(table, id)).transpose()?;
+    let timer = job.timeout.map(Timer::given).or(assumed.map(Timer::assumed));
+    let number_streams = !matches!(&job.from, From::Stdin(Some(_)));
+    Ok(Settings { warn_at: job.warn_at, timer, most_flows: job.most_flows, number_streams })
+}
+
+fn recorder(options: recorder::Options) -> Result<Recorder, Error> {
+    let name = options.path.display().to_string();
+    Recorder::new(options).map_err(|source| Error::Write { name, source })
+}
+
+/// The folders that are written to while the watch goes on.
+fn places(job: &Job) -> Vec<std::path::PathBuf> {
+    let of_reports = job.report.reports.iter().filter_map(|wanted| match &wanted.target {
+        Target::Stdout => None,
+        Target::File(path) => Some(path),
+    });
+    let paths = job.record.iter().map(|options| &options.path).chain(of_reports);
+    let folder = |path: &std::path::PathBuf| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => ".".into(),
+    };
+    paths.map(folder).collect()
+}
+
+#[cfg(feature = "live")]
+fn open(options: &LiveOptions) -> Result<Box<dyn Source>, Error> {
+    Ok(Box::new(capture::live::Interface::open(options)?))
+}
+
+#[cfg(not(feature = "live"))]
+fn open(_options: &LiveOptions) -> Result<Box<dyn Source>, Error> {
+    Err(capture::Error::NoInterfaces.into())
+}
+
+/// Lists the interfaces, as `tcpdump -D` does.
+#[cfg(feature = "live")]
+fn list(target: &Target) -> Result<Status, Error> {
+    use std::io::Write;
+    let mut output = target.open(&[])?;
+    for (number, found) in (1..).zip(capture::live::interfaces()?) {
+        let addresses: Vec<_> = found.addresses.iter().map(ToString::to_string).collect();
+        let state = if found.is_up { "up" } else { "down" };
+        let told = [Some(state.to_owned()), Some(addresses.join(", ")), found.description];
+        let told: Vec<_> = told.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+        let line = format!("{number}. {} [{}]", found.name, told.join("; "));
+        writeln!(output, "{}", crate::report::escape::escaped(&line)).map_err(|error| output.error(error))?;
+    }
+    output.finish()?;
+    Ok(Status::Ran)
+}
+
+#[cfg(not(feature = "live"))]
+fn list(_target: &Target) -> Result<Status, Error> {
+    Err(capture::Error::NoInterfaces.into())
+}
+
+/// The full report, and the last words.
+fn conclude(
+    job: &Job,
+    watched: Watched,
+    table: &Table,
+    prepared: Prepared<'_>,
+    console: &mut Console,
+) -> Result<Status, Error> {
+    let Watched { ended, outcome, info, packets, last, unrecorded } = watched;
+    let ended_by = name(&ended);
+    match ended {
+        Ended::Failed(error) if packets == 0 => return Err(error.into()),
+        Ended::Failed(error) => console.error(&format_args!("{error}: the report is on what was captured until then")),
+        _ => {}
+    }
+    let mut counts = format!("{} captured", plural(packets, "packet"));
+    let counted = [("received by filter", info.counters.received), ("dropped by kernel", info.counters.system_drops)];
+    let counted = counted.into_iter().chain([("dropped by interface", info.counters.interface_drops)]);
+    counted.filter_map(|(what, count)| Some((what, count?))).for_each(|(what, count)| {
+        counts += &format!(", {count} {what}");
+    });
+    if unrecorded > 0 {
+        counts += &format!(", {unrecorded} not recorded");
+    }
+    console.note(&counts);
+    let assume = job.report.assume.as_deref().map(|id| assumed(table, id)).transpose()?;
+    let flows_evicted = outcome.evicted.flows();
+    let timeline = Timeline { analysis: outcome.analysis, files: vec![(0, info)] };
+    let asked = Asked { stack: job.report.stack, assume };
+    let (lost_total, events, flows_total) = (outcome.tally.lost, outcome.tally.events, outcome.numbers.total());
+    let built = Arc::new(build_beside(vec![timeline], outcome.numbers, table, asked, outcome.evicted));
+    if job.events == Events::Json {
+        let report = if prepared.len() < job.report.reports.len() { report_as_value(&built) } else { None };
+        let summary = Summary { ended_by, packets, lost_total, flows_total, flows_evicted, events, report };
+        narrator::print_json(&Event { time: last, what: What::Summary(Box::new(summary)) })?;
+    }
+    // What was watched cannot be read again: pages are without the courses of flows.
+    analyze::print(prepared, &built, &Courses::default(), console);
+    Ok(status(console, &built.report, &job.report.fail_on))
+}
+
+/// The report as `--format json` has it, with the flows that matter.
+fn report_as_value(built: &Built) -> Option<serde_json::Value> {
+    let mut text = Vec::new();
+    let options = JsonOptions { flows: Listed::Matter, min_gap: Span::ZERO };
+    // Memory takes everything, and what the report writes is JSON.
+    json::render(&built.report, built, &options, &mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+const fn name(ended: &Ended) -> &'static str {
+    match ended {
+        Ended::Stopped => "signal",
+        Ended::Duration => "duration",
+        Ended::Count => "count",
+        Ended::EndOfInput => "end-of-input",
+        Ended::Failed(capture::Error::Lost { .. }) => "interface-lost",
+        Ended::Failed(_) => "error",
+    }
+}
