@@ -163,14 +163,14 @@ impl Selection {
         let much = judged.limits.misses_much();
         let lacks = |flow: &Flow| silent_host(flow).is_none() && lacks_octets(flow);
         // What was never silent nor reset is judged without its like.
-        let by_itself =
-            |flow: &Flow| flow.packet_gaps().is_none() && flow.payload_gaps().is_none() && flow.resets().next().is_none();
-        let mut incomplete =
-            self.flows.iter().filter_map(|index| flows.get(*index as usize)).filter(|flow| lacks(flow)).count();
-        let mut spare: Vec<(bool, u64, u32)> = (0..)
-            .zip(flows)
+        let by_itself = |flow: &Flow| {
+            flow.packet_gaps().is_none() && flow.payload_gaps().is_none() && flow.resets().next().is_none()
+        };
+        let mut incomplete = self.flows.iter().filter_map(|index| flows.get(*index)).filter(|flow| lacks(flow)).count();
+        let mut spare: Vec<(bool, u64, u32)> = flows
+            .numbered()
             .filter(|(index, flow)| lacks(flow) == much && !self.flows.contains(index))
-            .map(|(index, flow)| (!by_itself(flow), packets(flow), index))
+            .map(|(index, flow)| (!by_itself(&flow), packets(&flow), index))
             .collect();
         spare.sort_unstable();
         for (_, _, index) in spare {
