@@ -11,6 +11,7 @@ mod services;
 
 use std::io::{self, Write};
 
+pub(crate) use self::cells::side_keepalive;
 use self::page::Page;
 use super::Listed;
 use super::escape::escaped;
