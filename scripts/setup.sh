@@ -43,6 +43,12 @@ needs_for_tests() {
     needs lz4 lz4
     needs xz xz-utils
     needs jq jq
+    # The tests of live capture play in network namespaces.
+    needs ip iproute2
+    needs nft nftables
+    needs ethtool ethtool
+    needs sysctl procps
+    needs python3 python3
 }
 
 install() {

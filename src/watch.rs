@@ -241,7 +241,10 @@ impl<'a> Watch<'a> {
             follows.remove(&number);
             evicted.take(number, &flow, clock);
         });
-        self.tally.evicted = self.evicted.flows();
+        if self.evicted.flows() > self.tally.evicted {
+            self.tally.evicted = self.evicted.flows();
+            self.deadlines.retain(|flow| self.follows.contains_key(&flow));
+        }
     }
 
     fn observe(&mut self, segment: &Labelled<'_>) {

@@ -79,13 +79,10 @@ pub enum Events {
 pub fn run(job: &Job) -> Result<Status, Error> {
     let table = timeouts::load(job.report.timeouts.as_deref())?;
     let settings = settings(job, &table)?;
-    let (mut source, filter) = match &job.from {
+    let (interface, filter) = match &job.from {
         From::Nowhere => return list(&job.report.target),
-        From::Interface(options) => (open(options)?, None),
-        From::Stdin(filter) => {
-            let filter = filter.as_deref().map(Filter::new).transpose()?;
-            (Box::new(Piped::new("standard input", io::stdin())) as Box<dyn Source>, filter)
-        }
+        From::Interface(options) => (Some(open(options)?), None),
+        From::Stdin(filter) => (None, filter.as_deref().map(Filter::new).transpose()?),
     };
     let signals = Signals::catch().map_err(|source| Error::Signals { source })?;
     // From here on nothing needs a privilege; what is written is written as who remains.
@@ -97,6 +94,8 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     if let Err(reason) = confine::confine(&places(job)) {
         console.warning(&format_args!("the process is not confined: {reason}"));
     }
+    // Its thread gets no more rights than this one has left.
+    let mut source = interface.unwrap_or_else(|| Box::new(Piped::new("standard input", io::stdin())));
     let limits = Limits { count: job.count, duration: job.duration, filter };
     let mut narrator = Narrator::new(job.events, job.report.time(), &mut console, &signals);
     let watched = pump(source.as_mut(), Watch::new(settings, &table), recorder, limits, &mut narrator);

@@ -60,6 +60,11 @@ impl Deadlines {
         self.heap.peek().map(|Reverse((due, ..))| *due)
     }
 
+    /// Forgets the entries of flows that are not held any more.
+    pub fn retain(&mut self, is_held: impl Fn(u32) -> bool) {
+        self.heap.retain(|Reverse((_, flow, _))| is_held(*flow));
+    }
+
     /// Entries that wait.
     #[must_use]
     pub fn len(&self) -> usize {

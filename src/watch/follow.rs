@@ -246,9 +246,20 @@ impl Silence {
     }
 }
 
-/// Whether a silence of the flow means anything: it has begun and nobody has ended it.
+/// Whether a silence of the flow means anything: it has begun, nobody has ended it, and nobody waits for an acknowledgment,
+/// so that it is silent and not lost.
 fn can_idle(flow: &Flow) -> bool {
-    flow.is_established() && flow.fins() == 0 && !flow.resets().any(Reset::is_effective)
+    flow.is_established() && flow.fins() == 0 && !flow.resets().any(Reset::is_effective) && !is_in_question(flow)
+}
+
+/// Whether octets are sent again and again, or ended a silence, and were not acknowledged by an end that was ever seen.
+fn is_in_question(flow: &Flow) -> bool {
+    let both_seen = Direction::BOTH.into_iter().all(|direction| flow.end(direction).last.is_some());
+    let asked = flow.packet_gaps().and_then(|gaps| gaps.undecided()).is_some_and(|undecided| undecided.answer.is_some());
+    let repeats = |direction: Direction| {
+        flow.last_kind(direction) == Some(SegmentKind::Retransmission) && flow.end(direction).in_flight()
+    };
+    both_seen && (asked || Direction::BOTH.into_iter().any(repeats))
 }
 
 /// Where the silence that lasts began, on a clock.
