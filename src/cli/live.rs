@@ -1,6 +1,7 @@
 //! What was typed after `idlegap live`.
 
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -15,6 +16,7 @@ use crate::commands::live::{Events, From, Job};
 use crate::commands::output::Target;
 use crate::time::Span;
 use crate::watch::recorder;
+use crate::watch::view::look::Look;
 
 /// Octets that hold all headers and what usually names a request.
 const SNAPLEN: u32 = 512;
@@ -92,6 +94,12 @@ struct WatchArgs {
     /// The timer on the path; without it and --assume it is learnt from what dies
     #[arg(long, value_name = "DURATION", value_parser = positive, conflicts_with = "assume")]
     timeout: Option<Span>,
+    /// Serve counts for Prometheus on this address: 127.0.0.1:9476, or a port alone for this machine only
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    metrics: Option<SocketAddr>,
+    /// On a terminal, print events as lines instead of showing the view
+    #[arg(long)]
+    no_view: bool,
     /// End after so many packets
     #[arg(short = 'c', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -128,6 +136,9 @@ impl LiveArgs {
         let source = SourceArgs { words: vec!["-".to_owned()], ..SourceArgs::default() };
         let report = self.report.lower(source, &self.time, &self.width, general, surroundings)?;
         let events = match (surroundings.stdout_is_terminal(), is_asked && report.target == Target::Stdout) {
+            (true, _) if cfg!(feature = "tui") && !self.watch.no_view && !surroundings.is_dumb => {
+                Events::View(Look { color: surroundings.wants_color(&report.target), ascii: !surroundings.is_utf8 })
+            }
             (_, true) => Events::None,
             (true, false) => Events::Lines,
             (false, false) => Events::Json,
@@ -142,6 +153,7 @@ impl LiveArgs {
             user: self.capture.relinquish_privileges,
             warn_at: self.watch.warn_at,
             timeout: self.watch.timeout,
+            metrics: self.watch.metrics,
             most_flows: self.watch.max_flows as usize,
         })
     }
@@ -181,7 +193,9 @@ impl RecordArgs {
             return Err(usage("standard output is for events and the report: name a file to record to"));
         }
         if self.ring.is_some() && self.rotate_size.is_none() && self.rotate_time.is_none() {
-            return Err(usage("--ring keeps the latest of several files: say with --rotate-size or --rotate-time when one ends"));
+            return Err(usage(
+                "--ring keeps the latest of several files: say with --rotate-size or --rotate-time when one ends",
+            ));
         }
         let (snaplen, interface, filter) = match from {
             From::Interface(options) => {
@@ -236,6 +250,12 @@ fn percent(text: &str) -> Result<f64, &'static str> {
     if percent > 0.0 && percent <= 100.0 { Ok(percent / 100.0) } else { Err(WRONG) }
 }
 
+/// An address with a port; a port alone is one of this machine.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let port = text.strip_prefix(':').unwrap_or(text).parse().map(|port: u16| (Ipv4Addr::LOCALHOST, port).into());
+    port.or_else(|_| text.parse()).map_err(|_| "an address is written as 127.0.0.1:9476, [::1]:9476 or 9476")
+}
+
 fn positive(text: &str) -> Result<Span, &'static str> {
     let span = duration(text)?;
     if span > Span::ZERO { Ok(span) } else { Err("it must be longer than 0") }
@@ -280,6 +300,14 @@ mod tests {
         ] {
             assert_eq!(completed(typed), expected);
         }
+    }
+
+    #[test]
+    fn metrics_stay_on_this_machine_unless_an_address_says_otherwise() {
+        let addresses = ["9476", ":9476", "127.0.0.1:9476", "0.0.0.0:80", "[::1]:1"].map(|text| address(text).unwrap());
+        let shown = addresses.map(|address| address.to_string());
+        assert_eq!(shown, ["127.0.0.1:9476", "127.0.0.1:9476", "127.0.0.1:9476", "0.0.0.0:80", "[::1]:1"]);
+        assert!(address("localhost").is_err() && address("1.2.3.4").is_err() && address("99999").is_err());
     }
 
     #[test]

@@ -60,7 +60,9 @@ pub fn what(what: &What) -> String {
             plural(saved.probes_answered.into(), "probe"),
             saved.by
         ),
-        What::CaptureLoss(loss) => format!("{} lost by the capturing side: silence may be loss", plural(loss.lost, "packet")),
+        What::CaptureLoss(loss) => {
+            format!("{} lost by the capturing side: silence may be loss", plural(loss.lost, "packet"))
+        }
         What::Summary(summary) => format!(
             "{}, {}; ended by {}",
             plural(summary.packets, "packet"),

@@ -42,11 +42,11 @@ impl Order {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Nearest => "nearest to the timer",
+            Self::Nearest => "nearest to timer",
             Self::Silent => "longest silent",
             Self::NoData => "longest without data",
             Self::Latest => "latest packet",
-            Self::Died => "died",
+            Self::Died => "died first",
         }
     }
 

@@ -3,10 +3,10 @@
 use std::io::{self, stdout};
 use std::time::Duration;
 
+use crossterm::cursor::Show;
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::execute;
 use ratatui::DefaultTerminal;
-use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::crossterm::execute;
 
 use crate::watch::view::draw::draw;
 use crate::watch::view::look::Look;
@@ -60,8 +60,11 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Where the terminal is gone there is nothing to give back.
-        drop(ratatui::try_restore());
+        // After a panic that was done before the words on what went wrong: they must not be left behind.
+        if !std::thread::panicking() {
+            // Where the terminal is gone there is nothing to give back.
+            drop(ratatui::try_restore());
+        }
         drop(execute!(stdout(), Show));
     }
 }

@@ -13,7 +13,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::flow::gaps;
 use crate::report::escape::escaped;
-use crate::report::units::{Clock, clock, count, plural, seconds};
+use crate::report::units::{Clock, TimeFormat, count, duration, plural, seconds};
 use crate::time::Timestamp;
 use crate::watch::timer::{Origin, Timer};
 use crate::watch::view::look::Look;
@@ -42,7 +42,8 @@ pub fn draw(frame: &mut Frame<'_>, scene: &Scene, state: &State, look: Look) {
             frame.render_widget(Paragraph::new(pen.fit(&text, usize::from(body.width))), body);
         }
         (Page::Flows, _) => {
-            let log_height = if body.height < ROOM_FOR_LOG { body.height.min(7) / 3 } else { (body.height / 3).min(10) };
+            let log_height =
+                if body.height < ROOM_FOR_LOG { body.height.min(7) / 3 } else { (body.height / 3).min(10) };
             let [flows, events] = Layout::vertical([Constraint::Min(0), Constraint::Length(log_height)]).areas(body);
             pen.list(frame, flows, scene, state);
             pen.log(frame, events, scene);
@@ -146,7 +147,8 @@ impl Pen {
 
     fn header(self, frame: &mut Frame<'_>, area: Rect, scene: &Scene, state: &State) {
         let width = usize::from(area.width);
-        let time = scene.now.map_or_else(|| "waiting for packets".to_owned(), |now| self.time(now));
+        let zone = if scene.title.time == TimeFormat::Utc { " UTC" } else { "" };
+        let time = scene.now.map_or_else(|| "waiting for packets".to_owned(), |now| self.time(now) + zone);
         let right = if state.paused { format!("PAUSED {time}") } else { time };
         let left_width = width.saturating_sub(right.len() + 1);
         let left = self.fit(&format!("idlegap{}{}", self.look.between(), scene.title.source), left_width);
@@ -165,7 +167,8 @@ impl Pen {
     fn counts(self, scene: &Scene, deaths: u64) -> String {
         let mut parts = vec![plural(deaths, "death")];
         if !scene.deaths.is_empty() {
-            let by: Vec<_> = scene.deaths.iter().map(|(verdict, number)| format!("{} {verdict}", count(*number))).collect();
+            let by: Vec<_> =
+                scene.deaths.iter().map(|(verdict, number)| format!("{} {verdict}", count(*number))).collect();
             parts = vec![format!("{}: {}", plural(deaths, "death"), by.join(", "))];
         }
         parts.push(plural(scene.warnings, "warning"));
@@ -215,7 +218,9 @@ fn timer(scene: &Scene, width: usize) -> String {
         Some(timer) if width < NARROW => format!("timer {}", seconds(timer.length)),
         Some(timer) => format!("timer {}; warned at {:.0} %", of_timer(timer), scene.title.warn_at * 100.0),
         None if width < NARROW => "no timer given: learnt from deaths".to_owned(),
-        None => "no timer given (--timeout 350s or --assume ID): it is learnt from the first death of a service".to_owned(),
+        None => {
+            "no timer given (--timeout 350s or --assume ID): it is learnt from the first death of a service".to_owned()
+        }
     }
 }
 
@@ -230,12 +235,7 @@ fn of_timer(timer: &Timer) -> String {
         gaps::Clock::Packet => "any packet restarts it",
         gaps::Clock::Payload => "only payload restarts it",
     };
-    format!("{} {origin}, {counts}", length(timer.length))
-}
-
-fn length(span: crate::time::Span) -> String {
-    let (brief, long) = (clock(span), seconds(span));
-    if brief.ends_with('s') && !brief.contains(['m', 'h', 'd']) { long } else { format!("{long} ({brief})") }
+    format!("{} {origin}, {counts}", duration(timer.length))
 }
 
 /// Columns that a text takes.

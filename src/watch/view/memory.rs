@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 
 use crate::analyzer::Labelled;
 use crate::flow::{Direction, Mark, SegmentKind};
+use crate::report::model::Waiting;
 use crate::report::units;
 use crate::time::{Span, Timestamp};
 use crate::watch::Watch;
@@ -90,8 +91,7 @@ impl Memory {
     /// Takes note of an event.
     pub fn event(&mut self, event: &Event) {
         let flow = event.what.flow();
-        if let (What::Death(death), Some(of_flow)) =
-            (&event.what, flow.and_then(|flow| self.flows.get_mut(&flow.flow)))
+        if let (What::Death(death), Some(of_flow)) = (&event.what, flow.and_then(|flow| self.flows.get_mut(&flow.flow)))
         {
             of_flow.verdict = Some(death.verdict.id);
         }
@@ -105,7 +105,7 @@ impl Memory {
             flow: flow.map(|flow| flow.flow),
             ends,
             brief: brief(&event.what),
-            text: lines::what(&event.what),
+            text: text(&event.what),
             weight: weight(&event.what),
         });
     }
@@ -137,6 +137,28 @@ impl OfFlow {
         let latest = self.seen % SEGMENTS;
         let (newer, older) = self.segments.split_at_checked(latest).unwrap_or_default();
         newer.iter().rev().chain(older.iter().rev()).flatten()
+    }
+}
+
+/// In full, what matters most first: a screen may have no room for the rest.
+fn text(what: &What) -> String {
+    let seconds = |seconds: f64| units::seconds(Span::from_secs_f64(seconds));
+    let waits = |waiting: Option<&Waiting>| {
+        let waiting = waiting.map(|waiting| (waiting.side, waiting.request.as_deref().unwrap_or("an answer")));
+        waiting.map_or_else(String::new, |(side, what)| format!("; the {side} waits for {what}"))
+    };
+    match what {
+        What::IdleWarning(warning) => format!(
+            "{} left of {}{}",
+            seconds(warning.left_s),
+            seconds(warning.against.timeout_s),
+            waits(warning.waiting.as_ref())
+        ),
+        What::Death(death) => {
+            let (id, confidence) = (death.verdict.id, death.verdict.confidence);
+            format!("{id} ({confidence}){}; {}", waits(death.waiting.as_ref()), death.verdict.reasons.join("; "))
+        }
+        _ => lines::what(what),
     }
 }
 

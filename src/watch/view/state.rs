@@ -98,9 +98,17 @@ impl State {
 
     fn press_in_list(&mut self, key: Key, rows: &[u32]) {
         match key {
-            Key::Char('/' | 'f') => self.typing = Some(self.asked.filter.clone()),
-            Key::Char('s') => self.asked.order = self.asked.order.next(),
+            // A picture that stands still cannot show what is asked for now.
+            Key::Char('/' | 'f') => {
+                self.paused = false;
+                self.typing = Some(self.asked.filter.clone());
+            }
+            Key::Char('s') => {
+                self.paused = false;
+                self.asked.order = self.asked.order.next();
+            }
             Key::Escape => {
+                self.paused = false;
                 self.asked.filter.clear();
                 self.chosen = None;
             }

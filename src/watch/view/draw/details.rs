@@ -22,9 +22,7 @@ pub(super) fn lines(pen: Pen, details: &Details, warn_at: f64, width: usize) -> 
     let model = &details.model;
     let mut lines = vec![Line::styled(escaped(&head(model)), pen.title())];
     lines.push(timer(pen, details, warn_at, width));
-    let mut say = |label: &str, text: &str| {
-        lines.push(Line::from(vec![Span::styled(format!("{label}: "), pen.title()), Span::raw(escaped(text))]));
-    };
+    let mut say = |label: &str, text: &str| lines.push(labelled(pen, label, text));
     let row = &details.line.row;
     say("silent", &format!("{} without a packet, {} without payload", duration(row.idle), duration(row.payload_idle)));
     if let Some(waiting) = &model.waiting {
@@ -32,11 +30,8 @@ pub(super) fn lines(pen: Pen, details: &Details, warn_at: f64, width: usize) -> 
         say("waiting", &format!("the {} since frame {}, for {what}", waiting.side, number(waiting.since_frame)));
     }
     for (side, keepalive) in [("client", &model.keepalive.c2s), ("server", &model.keepalive.s2c)] {
-        let text = if keepalive.probes == 0 {
-            format!("{side}: no probe was seen")
-        } else {
-            side_keepalive(side, keepalive)
-        };
+        let text =
+            if keepalive.probes == 0 { format!("{side}: no probe was seen") } else { side_keepalive(side, keepalive) };
         say("keepalive", &text);
     }
     if let Some(end) = model.half_open {
@@ -44,6 +39,16 @@ pub(super) fn lines(pen: Pen, details: &Details, warn_at: f64, width: usize) -> 
     }
     let verdict = &model.verdict;
     say("verdict so far", &format!("{} ({}) {}", verdict.id, verdict.confidence, verdict.reasons.join("; ")));
+    lines.push(Line::styled("Last segments, the latest first", pen.title()));
+    lines.extend(details.segments.iter().map(|segment| Line::raw(pen.segment(segment))));
+    lines.extend(evidence(pen, model));
+    lines
+}
+
+/// What the verdict rests on, and what passed.
+fn evidence(pen: Pen, model: &Flow) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let mut say = |label: &str, text: &str| lines.push(labelled(pen, label, text));
     for reset in &model.resets {
         let reasons = reset.reasons.join("; ");
         let (frame, from, origin) = (number(reset.frame), reset.from, reset.origin);
@@ -51,9 +56,11 @@ pub(super) fn lines(pen: Pen, details: &Details, warn_at: f64, width: usize) -> 
     }
     model.gaps.iter().take(GAPS).for_each(|gap| say("gap", &self::gap(gap)));
     say("traffic", &traffic(model));
-    lines.push(Line::styled("Last segments, the latest first", pen.title()));
-    lines.extend(details.segments.iter().map(|segment| Line::raw(pen.segment(segment))));
     lines
+}
+
+fn labelled(pen: Pen, label: &str, text: &str) -> Line<'static> {
+    Line::from(vec![Span::styled(format!("{label}: "), pen.title()), Span::raw(escaped(text))])
 }
 
 fn head(model: &Flow) -> String {
@@ -105,7 +112,7 @@ fn gap(gap: &Gap) -> String {
 
 fn traffic(model: &Flow) -> String {
     let mut text = format!(
-        "{}, payload {} > and {} < octets, {} > and {} < retransmissions",
+        "{}; octets of payload: client {}, server {}; retransmissions: client {}, server {}",
         plural(model.packets, "packet"),
         count(model.payload_bytes.c2s),
         count(model.payload_bytes.s2c),
@@ -113,10 +120,10 @@ fn traffic(model: &Flow) -> String {
         model.retransmissions.s2c
     );
     if let Some(rtt) = model.rtt_s {
-        text += &format!(", round trip {}", duration(Time::from_secs_f64(rtt)));
+        text += &format!("; round trip {}", duration(Time::from_secs_f64(rtt)));
     }
     if let Some(stream) = model.wireshark_stream {
-        text += &format!(", tcp.stream {stream}");
+        text += &format!("; tcp.stream {stream}");
     }
     text
 }

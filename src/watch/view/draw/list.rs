@@ -11,7 +11,6 @@ use crate::flow::Direction;
 use crate::report::units::{clock, count};
 use crate::time::Span as Time;
 use crate::verdict::settings::Settings;
-use crate::watch::survey::Order;
 use crate::watch::view::Row;
 use crate::watch::view::memory::Recent;
 use crate::watch::view::scene::{self, Scene};
@@ -20,9 +19,9 @@ use crate::watch::view::state::State;
 /// Columns of a duration.
 const DURATION: usize = 7;
 /// Columns of a share in percent.
-const SHARE: usize = 5;
+const SHARE: usize = 6;
 /// Columns of the keepalive of both sides.
-const KEEPALIVE: usize = 23;
+const KEEPALIVE: usize = 20;
 /// Columns of the last segment.
 const LAST: usize = 16;
 /// From so much of a timer on, the bar changes its colour.
@@ -43,8 +42,7 @@ impl Columns {
         let (silences, keepalive) = (width >= 70, width >= 112);
         let bar = match width {
             0..60 => 6,
-            60..112 => 8,
-            112..150 => 10,
+            60..150 => 8,
             _ => 20,
         };
         let mut taken = 2 + number + 1 + 1 + bar + 1 + DURATION;
@@ -119,7 +117,7 @@ impl Pen {
             (None, Some(timer), Some(share)) => {
                 let left = left(timer.length, share);
                 let percent =
-                    if columns.silences { format!("{:>3.0} %", (share * 100.0).min(999.0)) } else { String::new() };
+                    if columns.silences { format!(" {:>3.0} %", (share * 100.0).min(999.0)) } else { String::new() };
                 format!("{}{percent} {left:>DURATION$}", self.bar(share, columns.bar))
             }
             _ if columns.silences => "no timer known".to_owned(),
@@ -131,7 +129,11 @@ impl Pen {
     /// A bar of `width` columns that is full when the timer strikes.
     pub(super) fn bar(self, share: f64, width: usize) -> String {
         let (used, left) = self.look.bar();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the width, which is small")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and the width, which is small"
+        )]
         #[expect(clippy::cast_precision_loss, reason = "the width of a screen is small")]
         let filled = (share.clamp(0.0, 1.0) * width as f64) as usize;
         (0..width).map(|column| if column < filled { used } else { left }).collect()
@@ -158,16 +160,15 @@ pub(super) fn left(length: Time, share: f64) -> String {
 
 /// Which flows are shown, and in which order.
 fn which(scene: &Scene, state: &State, between: &str) -> String {
-    let order = match state.asked.order {
-        Order::Nearest => "Flows, nearest to the timer first".to_owned(),
-        order => format!("Flows, {} first", order.name()),
-    };
+    let order = format!("Flows, {}", state.asked.order.name());
     let flows = u64::try_from(scene.flows).unwrap_or(u64::MAX);
     let shown = u64::try_from(scene.rows.len()).unwrap_or(u64::MAX);
     let of = match (state.asked.filter.is_empty(), shown < scene.wanted) {
         (true, false) => format!("{between}{}", count(flows)),
         (true, true) => format!("{between}{} of {}", count(shown), count(flows)),
-        (false, false) => format!("{between}{} of {} with \"{}\"", count(scene.wanted), count(flows), state.asked.filter),
+        (false, false) => {
+            format!("{between}{} of {} with \"{}\"", count(scene.wanted), count(flows), state.asked.filter)
+        }
         (false, true) => {
             format!("{between}{} of {} with \"{}\"", count(shown), count(scene.wanted), state.asked.filter)
         }

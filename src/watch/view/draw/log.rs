@@ -23,18 +23,20 @@ impl Pen {
             lines.push(Line::styled(self.fit("Nothing yet.", width), self.faint()));
         }
         let entries = scene.log.iter().take(height.saturating_sub(1));
-        lines.extend(entries.map(|entry| Line::styled(self.fit(&self.entry(entry, width), width), self.weight(entry.weight))));
+        lines.extend(
+            entries.map(|entry| Line::styled(self.fit(&self.entry(entry, width), width), self.weight(entry.weight))),
+        );
         frame.render_widget(Paragraph::new(lines), area);
     }
 
     fn entry(self, entry: &Entry, width: usize) -> String {
         let flow = match (&entry.ends, entry.flow) {
             (Some(ends), Some(flow)) if width >= WITH_ENDS => format!(" {ends} (flow {flow})"),
-            (_, Some(flow)) => format!(" {flow}"),
+            (_, Some(flow)) => format!(" flow {flow}"),
             _ => String::new(),
         };
         let text = if width >= FULL { &entry.text } else { &entry.brief };
-        format!("{} {}{flow}: {text}", self.time(entry.time), entry.name)
+        format!("{}{flow} {}: {text}", self.time(entry.time), entry.name)
     }
 
     fn weight(self, weight: Weight) -> ratatui::style::Style {
