@@ -33,7 +33,7 @@ pub enum Run {
     /// The report on captures.
     Analyze(analyze::Job),
     /// What happens on an interface.
-    Live(commands::live::Job),
+    Live(Box<commands::live::Job>),
     /// One line per segment.
     Trace(commands::trace::Job),
     /// The table of known timeouts.
@@ -120,7 +120,7 @@ impl Typed {
                 let job = self.report.lower(self.source, &self.time, &self.width, &self.general, surroundings)?;
                 Ok(Run::Analyze(job))
             }
-            Some(Command::Live(args)) => Ok(Run::Live(args.lower(&self.general, surroundings)?)),
+            Some(Command::Live(args)) => Ok(Run::Live(Box::new(args.lower(&self.general, surroundings)?))),
             Some(Command::Trace(args)) => Ok(Run::Trace(args.lower(&self.general, surroundings)?)),
             Some(Command::Timeouts { args, width }) => {
                 let target = self.general.target();

@@ -500,8 +500,10 @@ fn timeouts_are_listed_with_those_of_the_user() {
 }
 
 #[test]
-fn options_of_later_tools_are_usage_errors() {
-    for arguments in [&["-i", "eth0"][..], &["-w", "out.pcap"], &["-D"], &["--limit", "3", "trace", INCIDENT]] {
+fn options_that_need_others_are_usage_errors() {
+    for arguments in
+        [&["-w", "out.pcap"][..], &["live"], &["live", "-W", "3", "-"], &["--limit", "3", "trace", INCIDENT]]
+    {
         let outcome = run(arguments);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(outcome.stderr.starts_with("error: "), "{}", outcome.stderr);
@@ -514,6 +516,7 @@ fn help_is_as_reviewed() {
     for (name, arguments) in [
         ("idlegap", &["-h"][..]),
         ("idlegap-long", &["--help"]),
+        ("live", &["live", "--help"]),
         ("trace", &["trace", "--help"]),
         ("timeouts", &["timeouts", "--help"]),
     ] {

@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
     clippy::print_stderr,
     reason = "a test opens files and looks at the clock, says what it skips, and fails where it cannot go on"
 )]
@@ -74,7 +75,11 @@ fn privileges_are_gone_and_signals_are_heeded() {
         assert_eq!(status("NoNewPrivs"), "1");
     }
     // SIGUSR1, then SIGINT.
-    assert!(scene.errors.contains("received by filter") && scene.errors.contains("dropped by kernel"), "{}", scene.errors);
+    assert!(
+        scene.errors.contains("received by filter") && scene.errors.contains("dropped by kernel"),
+        "{}",
+        scene.errors
+    );
     assert!(scene.errors.contains("1 idle-warning"), "{}", scene.errors);
     assert!(scene.errors.lines().last().unwrap().contains("packets captured"), "{}", scene.errors);
 }
@@ -99,7 +104,7 @@ fn any_sees_all_interfaces_and_counts_a_conversation_once() {
     let report = &scene.summary()["report"];
     assert_eq!(report["flows_total"], 1, "{report}");
     let capture = &report["captures"][0];
-    assert_eq!(capture["link_types"][0].as_str().unwrap().contains("SLL"), true, "{capture}");
+    assert!(capture["link_types"][0].as_str().unwrap().contains("SLL"), "{capture}");
     let quality = capture["quality"].as_array().unwrap();
     assert!(quality.iter().any(|note| note["id"] == "duplicates"), "{capture}");
     assert_eq!(report["verdicts"]["graceful"], 1, "{report}");

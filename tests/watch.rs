@@ -1,7 +1,7 @@
 //! What a watch says while a capture goes on: warnings, deaths, rescues. Packet scripts are the captures, and every time is
 //! worked out by hand.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 #[path = "watch/play.rs"]
 mod play;

@@ -44,10 +44,8 @@ impl Leaving {
     ) -> Self {
         let mut order: Vec<_> = flows.map(|(number, flow)| rank(number, flow, clock)).collect();
         let leaving = total.saturating_sub(most.saturating_sub(most / SHARE));
-        let last = match leaving.checked_sub(1).filter(|place| *place < order.len()) {
-            Some(place) => Some(*order.select_nth_unstable(place).1),
-            None => None,
-        };
+        let place = leaving.checked_sub(1).filter(|place| *place < order.len());
+        let last = place.map(|place| *order.select_nth_unstable(place).1);
         Self { last, clock }
     }
 

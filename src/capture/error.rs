@@ -112,7 +112,9 @@ pub enum Error {
         reason: String,
     },
     /// The program was built without libpcap, so it has no interfaces.
-    #[error("this build has no libpcap, so it cannot capture: build it with the feature `live`, or pipe `tcpdump -U -w -` into `idlegap live -`")]
+    #[error(
+        "this build has no libpcap, so it cannot capture: build it with the feature `live`, or pipe `tcpdump -U -w -` into `idlegap live -`"
+    )]
     NoInterfaces,
     /// The program was built without libpcap.
     #[error(

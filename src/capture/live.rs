@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn what_is_forbidden_comes_with_what_helps() {
-        let error = failure("eth0", "eth0: You don't have permission to perform this capture on that device".to_owned());
+        let error =
+            failure("eth0", "eth0: You don't have permission to perform this capture on that device".to_owned());
         let text = error.to_string();
         assert!(text.contains("setcap cap_net_raw+ep") && text.contains("group"), "{text}");
         assert!(matches!(failure("eth7", "No such device exists".to_owned()), Error::Interface { .. }));

@@ -255,7 +255,8 @@ fn can_idle(flow: &Flow) -> bool {
 /// Whether octets are sent again and again, or ended a silence, and were not acknowledged by an end that was ever seen.
 fn is_in_question(flow: &Flow) -> bool {
     let both_seen = Direction::BOTH.into_iter().all(|direction| flow.end(direction).last.is_some());
-    let asked = flow.packet_gaps().and_then(|gaps| gaps.undecided()).is_some_and(|undecided| undecided.answer.is_some());
+    let asked =
+        flow.packet_gaps().and_then(|gaps| gaps.undecided()).is_some_and(|undecided| undecided.answer.is_some());
     let repeats = |direction: Direction| {
         flow.last_kind(direction) == Some(SegmentKind::Retransmission) && flow.end(direction).in_flight()
     };

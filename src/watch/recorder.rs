@@ -135,11 +135,7 @@ impl Recorder {
     }
 
     /// Writes one block, and out what has gathered.
-    fn write(
-        &mut self,
-        now: Timestamp,
-        block: impl FnOnce(&mut Self, &mut PcapngWriter<Pending>) -> io::Result<()>,
-    ) {
+    fn write(&mut self, now: Timestamp, block: impl FnOnce(&mut Self, &mut PcapngWriter<Pending>) -> io::Result<()>) {
         let Some(mut writer) = self.writer.take() else { return };
         // Memory does not fail: what cannot be written is a time that the format does not have.
         let _ = block(self, &mut writer);

@@ -121,7 +121,8 @@ fn what_comes_through_a_pipe_can_be_recorded() {
     let (code, first, _) = run(&["--timeout", "90s", "-w", file.to_str().unwrap(), "-"], &capture());
     assert_eq!(code, Some(0));
     let (_, again, _) = run(&["--timeout", "90s", "-"], &std::fs::read(&file).unwrap());
-    let events = |text: &str| text.lines().filter(|line| !line.contains("summary")).map(str::to_owned).collect::<Vec<_>>();
+    let events =
+        |text: &str| text.lines().filter(|line| !line.contains("summary")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(events(&first), events(&again));
     assert!(!events(&first).is_empty());
     if cfg!(target_os = "linux") {

@@ -70,7 +70,12 @@ impl Scene {
     }
 
     pub(crate) fn ended_well(&self, ended_by: &str) {
-        assert_eq!((&self.facts["exit"], &self.summary()["ended_by"]), (&0.into(), &ended_by.into()), "{}", self.errors);
+        assert_eq!(
+            (&self.facts["exit"], &self.summary()["ended_by"]),
+            (&0.into(), &ended_by.into()),
+            "{}",
+            self.errors
+        );
     }
 
     /// The report on a file of the scene, with the flows that matter.
@@ -104,7 +109,9 @@ fn missing() -> Option<String> {
     if !matches!(uid, Ok(0)) {
         return Some("network namespaces need root".to_owned());
     }
-    let lacks = |tool: &&&str| Command::new(**tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err();
+    let lacks = |tool: &&&str| {
+        Command::new(**tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+    };
     ["ip", "nft", "ethtool", "sysctl", "python3"].iter().find(lacks).map(|tool| format!("{tool} is missing"))
 }
 

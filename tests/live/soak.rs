@@ -100,7 +100,7 @@ impl<W: Write> Flood<W> {
         self.segment(now + 20, number, true, ACK, (1000, 5000), 0);
         self.segment(now + 30, number, true, PUSH, (1000, 5000), 10);
         self.segment(now + 40, number, false, ACK, (5000, 1010), 0);
-        if number % DYING == 0 {
+        if number.is_multiple_of(DYING) {
             self.due.push_back((now + 40 + SILENCE_MICROS, number));
             return;
         }
@@ -126,7 +126,8 @@ impl<W: Write> Flood<W> {
     }
 
     fn segment(&mut self, micros: u64, number: u32, to_server: bool, flags: u8, (seq, ack): (u32, u32), payload: u16) {
-        let client = ([10, (number >> 24) as u8, (number >> 16) as u8, (number >> 8) as u8], 1_024 + number as u16 % 256);
+        let client =
+            ([10, (number >> 24) as u8, (number >> 16) as u8, (number >> 8) as u8], 1_024 + number as u16 % 256);
         let server = ([192, 0, 2, 1 + (number / DYING % 8) as u8], 80);
         let (from, to) = if to_server { (client, server) } else { (server, client) };
         let ttl = match (to_server, flags & 4 != 0) {

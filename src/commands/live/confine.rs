@@ -38,11 +38,12 @@ fn become_user(_name: &str) -> Result<(), String> {
 #[cfg(target_os = "linux")]
 fn drop_capabilities(writes: bool) {
     use caps::{CapSet, Capability, CapsHashSet};
-    let kept: CapsHashSet = if writes && caps::has_cap(None, CapSet::Effective, Capability::CAP_DAC_OVERRIDE).unwrap_or(false) {
-        [Capability::CAP_DAC_OVERRIDE].into_iter().collect()
-    } else {
-        CapsHashSet::new()
-    };
+    let kept: CapsHashSet =
+        if writes && caps::has_cap(None, CapSet::Effective, Capability::CAP_DAC_OVERRIDE).unwrap_or(false) {
+            [Capability::CAP_DAC_OVERRIDE].into_iter().collect()
+        } else {
+            CapsHashSet::new()
+        };
     // Less than nothing cannot be given up: a failure leaves what an unprivileged process has.
     for set in [CapSet::Ambient, CapSet::Inheritable] {
         let _ = caps::clear(None, set);
