@@ -143,6 +143,16 @@ fn q_ends_with_the_report() {
     expect_report(terminal);
 }
 
+/// An escape sequence that does not go on, as Alt-[ sends it, keeps nothing waiting.
+#[test]
+fn half_an_escape_sequence_does_not_stop_the_watch() {
+    let mut terminal = view();
+    terminal.press("\u{1b}[");
+    std::thread::sleep(Duration::from_millis(500));
+    terminal.signal("-TERM");
+    expect_report(terminal);
+}
+
 #[test]
 fn control_c_ends_with_the_report() {
     let mut terminal = view();

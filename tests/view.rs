@@ -115,6 +115,14 @@ fn many_flows_scroll() {
     expect("many-scrolled-80x24", &text(&mut stage, &state, PLAIN, (80, 24)));
 }
 
+#[test]
+fn the_readme_shows_a_screen_as_it_is() {
+    let screen = text(&mut warned(), &State::default(), PLAIN, (112, 15));
+    expect("readme-112x15", &screen);
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    assert!(readme.contains(&format!("```text\n{screen}```\n")), "{screen}");
+}
+
 /// Whatever the size, something is drawn and nothing breaks.
 #[test]
 fn any_size_will_do() {
@@ -172,7 +180,7 @@ fn hostile_text_is_written_out() {
 /// A survey in steps finds what one look over everything would have found.
 #[test]
 fn a_survey_in_steps_finds_the_same() {
-    let stage = Stage::play(&many(5_000), Some(900), 5_100.0);
+    let stage = Stage::play(&many(20_000), Some(900), 20_100.0);
     let now = stage.now;
     for order in Order::ALL {
         let (asked, mut survey) = (Asked { order, filter: "10.0.0.2:80".to_owned() }, Survey::default());
@@ -180,14 +188,14 @@ fn a_survey_in_steps_finds_the_same() {
         assert_eq!(survey.found().wanted, 0, "one step is no pass");
         survey.step(&stage.watch, now, &asked);
         let found = survey.found();
-        assert_eq!((found.wanted, found.alive, found.first.len()), (5_000, 5_000, MOST));
+        assert_eq!((found.wanted, found.alive, found.first.len()), (20_000, 20_000, MOST));
         // Flow n spoke for the last time in second n.
         let numbers: Vec<u32> = match order {
-            Order::Latest | Order::Died => (0..5_000).rev().take(MOST).collect(),
-            Order::Nearest | Order::Silent | Order::NoData => (0..5_000).take(MOST).collect(),
+            Order::Latest | Order::Died => (0..20_000).rev().take(MOST).collect(),
+            Order::Nearest | Order::Silent | Order::NoData => (0..20_000).take(MOST).collect(),
         };
         assert_eq!(found.first, numbers, "{order:?}");
-        // At 5100.01 s, silent for at most 350 s: flows from 4751 on (0.01 s is the answer).
+        // At 20100 s, silent for at most 350 s: flows from 19750 on (0.01 s is the answer).
         assert_eq!(found.silent_at_most, [0, 0, 0, 0, 0, 0, 20, 140, 200, 250, 500, 1_700, 3_500]);
     }
 }

@@ -31,8 +31,10 @@ Examples:
   idlegap live -i eth0 tcp port 5432                  what happens, and the report in the end (Ctrl-C)
   idlegap live -i any --timeout 350s | jq -c 'select(.type == \"death\")'
   idlegap live -i eth0 --assume aws-nlb-tcp -w proof.pcapng -C 100M -W 10
+  idlegap live -i eth0 --metrics 127.0.0.1:9476       counts for Prometheus at the same time
   ssh web1 sudo tcpdump -U -w - tcp port 80 | idlegap live -
 
+On a terminal a view shows the flows that are nearest to their timer; ? lists its keys.
 On a pipe every event is a line of JSON, and the last one, of type summary, holds the report.
 With --format the report takes their place. --output FILE gives it a file, and events stay.
 SIGINT and SIGTERM end the watch with its report, SIGUSR1 shows counts.";

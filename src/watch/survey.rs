@@ -10,8 +10,8 @@ use crate::time::{Span, Timestamp};
 use crate::watch::Watch;
 use crate::watch::view::is_over;
 
-/// Flows looked at in one step: about a millisecond.
-const STEP: usize = 4_096;
+/// Flows looked at in one step: some milliseconds, ten times a second.
+const STEP: usize = 16_384;
 /// Flows of a finding at most. More than that nobody reads; a filter finds the others.
 pub const MOST: usize = 500;
 /// The ages, in seconds, by which silences are counted. They lie around the timers that people meet: 60 s, 90 s, 5 min,

@@ -1,7 +1,8 @@
 //! The terminal of the view: taken over when the watch begins, given back however it ends.
 
 use std::io::{self, stdout};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread;
 
 use crossterm::cursor::Show;
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -13,11 +14,14 @@ use crate::watch::view::look::Look;
 use crate::watch::view::scene::Scene;
 use crate::watch::view::state::{Key, State};
 
-/// Keys read in one look at most: a held key must not keep the capture waiting.
+/// Keys that wait to be heeded, at most.
 const KEYS: usize = 64;
 
 /// A terminal that shows the view. Dropping it gives the terminal back, and so does a panic before it says what went wrong.
-pub struct Screen(DefaultTerminal);
+pub struct Screen {
+    terminal: DefaultTerminal,
+    keys: Receiver<Key>,
+}
 
 impl Screen {
     /// Takes the terminal over.
@@ -25,13 +29,11 @@ impl Screen {
     /// # Errors
     /// If it refuses.
     pub fn open() -> io::Result<Self> {
-        match ratatui::try_init() {
-            Ok(terminal) => Ok(Self(terminal)),
-            Err(error) => {
-                ratatui::restore();
-                Err(error)
-            }
+        let opened = ratatui::try_init().and_then(|terminal| Ok(Self { terminal, keys: listen()? }));
+        if opened.is_err() {
+            ratatui::restore();
         }
+        opened
     }
 
     /// Draws the scene.
@@ -39,29 +41,47 @@ impl Screen {
     /// # Errors
     /// If the terminal cannot be written to.
     pub fn draw(&mut self, scene: &Scene, state: &State, look: Look) -> io::Result<()> {
-        self.0.draw(|frame| draw(frame, scene, state, look))?;
+        self.terminal.draw(|frame| draw(frame, scene, state, look))?;
         Ok(())
     }
 
-    /// The keys that were pressed since the last call.
-    ///
-    /// # Errors
-    /// If the terminal cannot be read.
-    pub fn keys(&self) -> io::Result<Vec<Key>> {
+    /// The keys that were pressed since the last call. A terminal that cannot be read any more ends the watch: nobody could.
+    pub fn keys(&self) -> Vec<Key> {
         let mut keys = Vec::new();
-        while keys.len() < KEYS && event::poll(Duration::ZERO)? {
-            if let Event::Key(pressed) = event::read()? {
-                keys.extend(key(pressed));
+        while keys.len() < KEYS {
+            match self.keys.try_recv() {
+                Ok(key) => keys.push(key),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    keys.push(Key::Interrupt);
+                    break;
+                }
             }
         }
-        Ok(keys)
+        keys
     }
+}
+
+/// Reads keys in a thread of its own, which ends with the process: half an escape sequence makes its reader wait for the
+/// other half, and the capture must not.
+fn listen() -> io::Result<Receiver<Key>> {
+    let (sender, receiver) = sync_channel(KEYS);
+    let read = move || {
+        while let Ok(event) = event::read() {
+            let pressed = if let Event::Key(pressed) = event { key(pressed) } else { None };
+            if pressed.is_some_and(|key| sender.send(key).is_err()) {
+                break;
+            }
+        }
+    };
+    thread::Builder::new().name("keys".to_owned()).spawn(read)?;
+    Ok(receiver)
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         // After a panic that was done before the words on what went wrong: they must not be left behind.
-        if !std::thread::panicking() {
+        if !thread::panicking() {
             // Where the terminal is gone there is nothing to give back.
             drop(ratatui::try_restore());
         }

@@ -43,7 +43,7 @@ impl View {
     /// Heeds the keys and draws.
     pub(super) fn look(&mut self, moment: &Moment<'_, '_>) -> Result<GoOn, Error> {
         let before = self.state.page;
-        if self.heed_keys()? == Then::Quit {
+        if self.heed_keys() == Then::Quit {
             return Ok(GoOn::Stop);
         }
         self.follower.step(moment, &self.state);
@@ -57,15 +57,15 @@ impl View {
         Ok(GoOn::Yes)
     }
 
-    fn heed_keys(&mut self) -> Result<Then, Error> {
-        for key in self.screen.keys().map_err(failed)? {
+    fn heed_keys(&mut self) -> Then {
+        for key in self.screen.keys() {
             let rows = self.scene.as_ref().map(Scene::numbers).unwrap_or_default();
             let lines = self.scene.as_ref().map_or(0, |scene| scrollable(scene, &self.state, self.look));
             if self.state.press(key, &rows, lines) == Then::Quit {
-                return Ok(Then::Quit);
+                return Then::Quit;
             }
         }
-        Ok(Then::GoOn)
+        Then::GoOn
     }
 
     /// What is to be seen. Where the picture is held, only the page that was turned to is new.
