@@ -32,7 +32,8 @@ needs_for_build() {
     links_libpcap || missing+=(libpcap-dev)
 }
 
-# The tests hold idlegap against tshark, read what the common compressors write, and run the examples of the README.
+# The tests hold idlegap against tshark, read what the common compressors write, run the examples of the
+# README, have shells and man read what is generated for them, and look at the HTML report in a browser.
 needs_for_tests() {
     needs_for_build
     needs tshark tshark
@@ -43,12 +44,22 @@ needs_for_tests() {
     needs lz4 lz4
     needs xz xz-utils
     needs jq jq
+    needs man man-db
+    needs groff groff
+    needs zsh zsh
+    needs fish fish
     # The tests of live capture play in network namespaces.
     needs ip iproute2
     needs nft nftables
     needs ethtool ethtool
     needs sysctl procps
     needs python3 python3
+    has_browser || missing+=(chromium)
+}
+
+# Any of the names under which Chromium comes: the tests look at the HTML report in it.
+has_browser() {
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
 }
 
 install() {

@@ -18,7 +18,7 @@ use crate::flow::fragments::{Completed, Fragments};
 use crate::flow::table::{FlowTable, Place};
 use crate::flow::{Direction, Flow, FlowKey, FrameId, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
+use crate::wire::{self, Decoded, Fragment, IcmpError, IcmpKind, Layer, Segment, Skip, SkipReason};
 
 /// ICMP redirect (RFC 792): Wireshark reads no more of its quote than the ports.
 const REDIRECT: u8 = 5;
@@ -33,7 +33,7 @@ pub enum Seen<'a> {
     /// A segment, classified.
     Segment(Labelled<'a>),
     /// A later fragment, accounted for.
-    Fragment,
+    Fragment(Fragment),
     /// An ICMP error about a segment.
     Icmp(IcmpError),
     /// Nothing for this analysis.
@@ -191,7 +191,7 @@ impl Analyzer {
                 if let Some(completed) = self.fragments.further(&fragment) {
                     self.complete(completed, mark);
                 }
-                Seen::Fragment
+                Seen::Fragment(fragment)
             }
             Decoded::Icmp(error) => {
                 self.push_icmp(&error, mark);

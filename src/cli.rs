@@ -3,10 +3,12 @@
 //! The low arguments (structures as clap fills them, by what they are about) are turned into a [`Run`], together with what
 //! the surroundings say: terminals, environment, locale.
 
+mod evidence;
 mod help;
 mod input;
 mod live;
 mod output;
+mod print;
 mod report;
 mod surroundings;
 mod trace;
@@ -17,27 +19,39 @@ use std::process;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::help::{ABOUT, EXAMPLES, TIMEOUTS_EXAMPLES, TRACE_EXAMPLES, TRACE_USAGE, USAGE, help};
+use self::evidence::EvidenceArgs;
+use self::help::{
+    ABOUT, COMPLETIONS_EXAMPLES, EVIDENCE_EXAMPLES, EVIDENCE_USAGE, EXAMPLES, MAN_EXAMPLES, TIMEOUTS_EXAMPLES,
+    TRACE_EXAMPLES, TRACE_USAGE, USAGE, help,
+};
 use self::input::SourceArgs;
 use self::live::LiveArgs;
 use self::output::{GeneralArgs, TimeArgs, WidthArgs};
+use self::print::Shell;
 use self::report::ReportArgs;
 use self::surroundings::Surroundings;
 use self::trace::TraceArgs;
 use crate::commands::timeouts::TimeoutsArgs;
 use crate::commands::{self, analyze, timeouts};
+use crate::report::schema::Schema;
 
 /// What will run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Run {
     /// The report on captures.
     Analyze(analyze::Job),
+    /// One flow as a packet script.
+    Script(commands::script::Job),
     /// What happens on an interface.
     Live(Box<commands::live::Job>),
     /// One line per segment.
     Trace(commands::trace::Job),
+    /// The packets that the findings rest on, as a capture.
+    Evidence(commands::evidence::Job),
     /// The table of known timeouts.
     Timeouts(timeouts::Job),
+    /// A text that is known already.
+    Print(commands::print::Job),
 }
 
 /// Reads the command line. Help, the version and usage errors are printed, and the process ends with 0 or 2.
@@ -93,6 +107,9 @@ enum Command {
     /// Print one line per segment with its classification
     #[command(after_help = TRACE_EXAMPLES, override_usage = TRACE_USAGE)]
     Trace(TraceArgs),
+    /// Write the flows with findings as an annotated capture, anonymised if wished
+    #[command(after_help = EVIDENCE_EXAMPLES, override_usage = EVIDENCE_USAGE)]
+    Evidence(EvidenceArgs),
     /// List, search and explain the table of known timeouts
     #[command(after_help = TIMEOUTS_EXAMPLES)]
     Timeouts {
@@ -100,6 +117,25 @@ enum Command {
         args: TimeoutsArgs,
         #[command(flatten)]
         width: WidthArgs,
+    },
+    /// Print the JSON Schema of what is written for programs
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value_t)]
+        of: Schema,
+    },
+    /// Print what makes a shell complete the command line
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// Of this command only
+        command: Option<String>,
     },
 }
 
@@ -116,16 +152,23 @@ impl Typed {
 
     fn lower_command(self, surroundings: &Surroundings) -> Result<Run, Refusal> {
         match self.command {
+            None if self.report.emit_script.is_some() => {
+                Ok(Run::Script(self.report.script(self.source, &self.general, surroundings)?))
+            }
             None => {
                 let job = self.report.lower(self.source, &self.time, &self.width, &self.general, surroundings)?;
                 Ok(Run::Analyze(job))
             }
             Some(Command::Live(args)) => Ok(Run::Live(Box::new(args.lower(&self.general, surroundings)?))),
             Some(Command::Trace(args)) => Ok(Run::Trace(args.lower(&self.general, surroundings)?)),
+            Some(Command::Evidence(args)) => Ok(Run::Evidence(args.lower(&self.general, surroundings)?)),
             Some(Command::Timeouts { args, width }) => {
                 let target = self.general.target();
                 Ok(Run::Timeouts(timeouts::Job { args, width: surroundings.width(width.width, &target), target }))
             }
+            Some(Command::Schema { of }) => Ok(self.general.print(of.text().to_owned())),
+            Some(Command::Completions { shell }) => Ok(self.general.print(print::completions(shell))),
+            Some(Command::Man { command }) => Ok(self.general.print(print::man(command.as_deref())?)),
         }
     }
 }

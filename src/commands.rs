@@ -2,10 +2,15 @@
 
 pub mod analyze;
 pub mod console;
+pub mod courses;
+pub mod evidence;
 pub mod live;
 pub mod output;
+pub mod print;
 pub mod progress;
 pub mod read;
+pub mod script;
+pub mod spool;
 pub mod timeouts;
 pub mod trace;
 
@@ -13,6 +18,8 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::capture;
+use crate::evidence::pseudonyms::KeyError;
+use crate::report::template::TemplateError;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +65,33 @@ pub enum Error {
         /// The file.
         name: String,
     },
+    /// Two reports would replace each other.
+    #[error("two reports go to {name}: give each a file of its own")]
+    SameTarget {
+        /// Where both would go.
+        name: String,
+    },
+    /// A BPF expression stands where files are named.
+    #[error(
+        "{expression:?} is no file but reads like a BPF expression: `idlegap -r {file} {expression}` or `idlegap -f \"{expression}\" {file}`"
+    )]
+    Expression {
+        /// The expression.
+        expression: String,
+        /// The file before it.
+        file: String,
+    },
+    /// A template that cannot be read.
+    #[error("cannot read {name}: {source}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// A template that is wrong.
+    #[error("{0}")]
+    Template(#[from] TemplateError),
     /// Privileges cannot be given up as was asked.
     #[error("cannot run as {user}: {reason}")]
     User {
@@ -88,6 +122,35 @@ pub enum Error {
         /// What may have been meant, as a question with a space before it.
         near: String,
     },
+    /// What can be read only once cannot be kept for a second reading.
+    #[error("cannot keep {name} in {folder} to read it again: {source}. TMPDIR says where there is room")]
+    Spool {
+        /// What was to be kept.
+        name: String,
+        /// Where temporary files go.
+        folder: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The captures are of several capture points.
+    #[error("these captures overlap: they are {points} capture points, and evidence is cut from one at a time")]
+    SeveralPoints {
+        /// How many.
+        points: usize,
+    },
+    /// A flow has more segments than a script is for.
+    #[error(
+        "flow {flow} is too long for a script, by {over} segments: `idlegap trace --flow {flow}` shows all of them"
+    )]
+    LongScript {
+        /// Which flow.
+        flow: u32,
+        /// How many segments too many it has.
+        over: u64,
+    },
+    /// A key for pseudonyms is none.
+    #[error("--key: {0}")]
+    Key(#[from] KeyError),
     /// A flow that is not there was asked for.
     #[error("there is no flow {flow}: {known}")]
     NoFlow {

@@ -20,6 +20,7 @@ pub mod analyzer;
 pub mod capture;
 pub mod cli;
 pub mod commands;
+pub mod evidence;
 pub mod flow;
 pub mod report;
 pub mod script;

@@ -4,15 +4,18 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use idlegap::cli::{self, Run};
-use idlegap::commands::{analyze, live, timeouts, trace};
+use idlegap::commands::{analyze, evidence, live, print, script, timeouts, trace};
 use idlegap::report::escape::escaped;
 
 fn main() -> ExitCode {
     let outcome = match cli::parse() {
         Run::Analyze(job) => analyze::run(&job),
+        Run::Script(job) => script::run(&job),
         Run::Live(job) => live::run(&job),
         Run::Trace(job) => trace::run(&job),
+        Run::Evidence(job) => evidence::run(&job),
         Run::Timeouts(job) => timeouts::run(&job),
+        Run::Print(job) => print::run(&job),
     };
     match outcome {
         Ok(status) => status.into(),

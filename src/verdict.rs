@@ -264,6 +264,10 @@ pub enum Reason {
     Scattered(Span, Span),
     /// The server closed so many idle connections in one moment, after unlike silences.
     ClosedTogether(u64),
+    /// No single restart of the host explains the flows of the service that died so.
+    NoRestart,
+    /// The data was not sent again either: the capture may lack its answer.
+    NotRepeated,
     /// Flows of the service that were in use lost their peer in the same silence.
     PeerLost,
 }
@@ -312,6 +316,12 @@ impl Verdict {
     pub(crate) fn limited(mut self, ceiling: Ceiling) -> Self {
         self.confidence = self.confidence.min(ceiling.confidence);
         self.reasons.push(Reason::Limited(ceiling.limit));
+        // That nothing was idle before the RST is what such a capture cannot show.
+        let hides_silence = matches!(ceiling.limit, Limit::ControlOnly | Limit::Untimed | Limit::SyntheticClock);
+        if hides_silence && self.id == VerdictId::InjectedReset {
+            self.reasons.push(Reason::AlsoFits(VerdictId::InjectedReset));
+            self.id = VerdictId::Inconclusive;
+        }
         self
     }
 

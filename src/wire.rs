@@ -12,6 +12,7 @@ mod link;
 mod options;
 mod segment;
 mod tcp;
+mod trail;
 mod tunnel;
 mod wireless;
 
@@ -19,6 +20,7 @@ pub use segment::{
     Damaged, Decoded, Flags, Fragment, FragmentInfo, IcmpError, IcmpKind, Layer, LinkInfo, Options, Segment, Skip,
     SkipReason, Tunnel,
 };
+pub use trail::{Place, Station, trail};
 
 use crate::capture::LinkType;
 use cursor::Cursor;
@@ -37,7 +39,7 @@ const MAX_HEADERS: u8 = 64;
 pub fn decode(link: LinkType, data: &[u8], original_len: u32) -> Decoded<'_> {
     let at = Cursor::new(data, original_len);
     let mut outer = Outer::default();
-    walk(Header::Link(link.0), at, &mut outer)
+    walk(Header::Link(link.0), at, &mut outer, |_, _| {})
         .unwrap_or_else(|skip| Decoded::Skip(outer.excuse(skip, data.len() < original_len as usize)))
 }
 
@@ -62,8 +64,8 @@ enum Header {
     Ip,
     /// The payload of this IP packet.
     Payload(Packet),
-    /// The payload of a later fragment that carries TCP.
-    Fragment(Fragment),
+    /// The payload of a later fragment that carries TCP, behind the IP header at this offset.
+    Fragment(Fragment, u32),
 }
 
 /// What a reader of a header returns: the next header and where it starts.
@@ -106,8 +108,15 @@ impl Outer {
     }
 }
 
-fn walk<'a>(mut header: Header, mut at: Cursor<'a>, outer: &mut Outer) -> Result<Decoded<'a>, Skip> {
+/// Follows the headers from `header` at `at` on; `pass` is told of each of them before it is read.
+fn walk<'a>(
+    mut header: Header,
+    mut at: Cursor<'a>,
+    outer: &mut Outer,
+    mut pass: impl FnMut(&Header, Cursor<'a>),
+) -> Result<Decoded<'a>, Skip> {
     for _ in 0..MAX_HEADERS {
+        pass(&header, at);
         (header, at) = match header {
             Header::Link(number) => link::link(number, at, outer)?,
             Header::Ethernet => link::ethernet(at, outer)?,
@@ -125,7 +134,7 @@ fn walk<'a>(mut header: Header, mut at: Cursor<'a>, outer: &mut Outer) -> Result
                 ip::ICMP | ip::ICMPV6 => return icmp::error(&packet, at).map(Decoded::Icmp),
                 _ => tunnel::payload(&packet, at, outer)?,
             },
-            Header::Fragment(fragment) => return Ok(Decoded::Fragment(fragment)),
+            Header::Fragment(fragment, _) => return Ok(Decoded::Fragment(fragment)),
         };
     }
     Err(at.skip(Layer::Link, SkipReason::TooDeep))

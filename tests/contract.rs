@@ -226,6 +226,10 @@ const FINDING: Form = Object(&[
     ("flows", List(&Count)),
     ("flows_total", Count),
     ("frames", List(&Frame)),
+    (
+        "filters",
+        List(&Object(&[("by", OneOf(&["frames", "streams", "addresses"])), ("file", Maybe(&Count)), ("filter", Text)])),
+    ),
     ("advice", List(&Object(&[("stack", Text), ("text", Text), ("snippet", AnyText)]))),
 ]);
 

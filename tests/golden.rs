@@ -38,6 +38,24 @@ const FORMS: [(&str, &[&str]); 4] = [
     ("trace.jsonl", &["trace", "--format", "jsonl"]),
 ];
 
+/// The recordings whose other forms are kept too.
+const TICKETS: [&str; 4] = ["f5-300s-both", "keepalive-gives-up", "keepalive-saves", "lvs-fullnat-90s-client"];
+
+/// The other forms.
+const TICKET_FORMS: [(&str, &[&str]); 7] = [
+    ("ticket.md", &["--format", "markdown"]),
+    ("ticket.jira", &["--format", "jira"]),
+    ("brief.txt", &["--brief"]),
+    ("brief.md", &["--brief", "--format", "markdown"]),
+    ("brief.jira", &["--brief", "--format", "jira"]),
+    ("report.jsonl", &["--format", "jsonl"]),
+    ("flows.csv", &["--format", "csv"]),
+];
+
+/// Recordings whose page with pictures is kept: deaths on both clocks, one nobody answered, and IPv6.
+const PAGES: [&str; 4] = ["f5-300s-both", "ipv6-gives-up", "lvs-fullnat-90s-client", "nginx-keepalive-timeout-65s"];
+const PAGE: (&str, &[&str]) = ("report.html", &["--format", "html"]);
+
 /// Lines shown around a difference.
 const CONTEXT: usize = 2;
 /// Differences shown of one file.
@@ -49,7 +67,9 @@ fn root() -> PathBuf {
 
 fn kept() -> impl Iterator<Item = (&'static str, &'static (&'static str, &'static [&'static str]))> {
     let whole = CASES.into_iter().flat_map(|case| FORMS.iter().map(move |form| (case, form)));
-    whole.chain(REPORTS_ONLY.into_iter().flat_map(|case| FORMS.iter().take(1).map(move |form| (case, form))))
+    let tickets = TICKETS.into_iter().flat_map(|case| TICKET_FORMS.iter().map(move |form| (case, form)));
+    let reports = REPORTS_ONLY.into_iter().flat_map(|case| FORMS.iter().take(1).map(move |form| (case, form)));
+    whole.chain(tickets).chain(reports).chain(PAGES.into_iter().map(|case| (case, &PAGE)))
 }
 
 /// The path of a recording, from the root of the repository: the reports name it so.

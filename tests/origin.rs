@@ -54,7 +54,7 @@ fn f5_at_300_s_with_the_half_open_end() {
     says(
         &client,
         &[
-            "1 of 4 flows to 203.0.113.80:80 died of silence: most likely a box on the path forgot it, and the first packet \
+            "1 of 4 flows to 203.0.113.80:80 died of silence: possibly a box on the path forgot it, and the first packet \
              after 310 s (5m10s) met its RST",
             "; the server was not told and stays half-open; the longest silence that survived is 290 s",
             "looks like F5 BIG-IP LTM (300 s)",

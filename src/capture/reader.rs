@@ -11,6 +11,7 @@ use super::info::{CaptureInfo, Container, Format, Note, Truncation};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::sniff;
+use super::spool::Spool;
 use super::walk::{Found, Stop};
 use super::window::Window;
 use super::{Error, Record};
@@ -23,6 +24,8 @@ pub enum Input {
     Stdin,
     /// A file, or whatever else the path leads to.
     Path(PathBuf),
+    /// What was kept to be read again.
+    Spool(Spool),
 }
 
 impl Input {
@@ -38,14 +41,17 @@ impl Input {
         match self {
             Self::Stdin => "standard input".to_owned(),
             Self::Path(path) => path.display().to_string(),
+            Self::Spool(spool) => spool.name().to_owned(),
         }
     }
 
     /// Whether it can be opened again and gives the same bytes from the start.
-    pub(super) fn is_repeatable(&self) -> bool {
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
         match self {
             Self::Stdin => false,
             Self::Path(path) => std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()),
+            Self::Spool(_) => true,
         }
     }
 }
@@ -98,6 +104,7 @@ impl Reader {
         let name = input.name();
         match input {
             Input::Stdin => Self::from_source(name, io::stdin(), None),
+            Input::Spool(spool) => Self::from_source(name, spool.reader(), Some(spool.len())),
             Input::Path(path) => {
                 let (file, total) = open_file(path).map_err(|source| Error::Open { name: name.clone(), source })?;
                 match file {

@@ -60,7 +60,7 @@ fn refuse_repeats(inputs: &[Input]) -> Result<(), Error> {
     let mut seen: Vec<(Input, &Input)> = Vec::with_capacity(inputs.len());
     for input in inputs {
         let canonical = match input {
-            Input::Stdin => Input::Stdin,
+            Input::Stdin | Input::Spool(_) => input.clone(),
             // What cannot be resolved will say so when it is opened.
             Input::Path(path) => Input::Path(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone())),
         };
@@ -79,7 +79,7 @@ fn refuse_repeats(inputs: &[Input]) -> Result<(), Error> {
 
 fn sort_key(input: &Input) -> Option<&Path> {
     match input {
-        Input::Stdin => None,
+        Input::Stdin | Input::Spool(_) => None,
         Input::Path(path) => Some(path),
     }
 }

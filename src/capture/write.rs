@@ -167,6 +167,19 @@ impl<W: Write> PcapngWriter<W> {
         self.end()
     }
 
+    /// Writes an empty packet of the first interface of the section, without a time: a simple packet block.
+    ///
+    /// # Errors
+    /// If the sink fails, or if no interface was described.
+    pub fn untimed(&mut self) -> io::Result<()> {
+        if self.interfaces == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the interface was not described"));
+        }
+        self.begin(3);
+        self.block.extend(0_u32.to_le_bytes());
+        self.end()
+    }
+
     /// Writes what was counted on an interface up to `time`.
     ///
     /// # Errors

@@ -12,7 +12,9 @@ pub(super) const USAGE: &str = "idlegap [OPTIONS] FILE...
        idlegap [OPTIONS] -r FILE [BPF...]
        idlegap live [OPTIONS] -i INTERFACE [BPF...]
        idlegap trace [OPTIONS] FILE...
-       idlegap timeouts [OPTIONS] [QUERY|ID]...";
+       idlegap evidence [OPTIONS] FILE... -o OUT.pcapng
+       idlegap timeouts [OPTIONS] [QUERY|ID]...
+       idlegap schema|completions|man ...";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -21,7 +23,10 @@ Examples:
   idlegap dump.pcap00 dump.pcap01 dump.pcap02    a rotated set, as one timeline
   ssh web1 sudo tcpdump -s 128 -U -w - 'tcp port 80' | idlegap -
   idlegap --format json incident.pcap.zst | jq '.flows[].verdict.id'
+  idlegap --format markdown incident.pcap        a ticket for GitHub or GitLab
+  idlegap --report jira=t.txt --report csv=flows.csv incident.pcap
   idlegap trace --flow 3 incident.pcap           one line per segment of one flow
+  idlegap evidence --anonymise incident.pcap -o ticket.pcapng    what can be shown to others
   idlegap live -i eth0 tcp port 5432             what happens, as it happens
   idlegap timeouts 350                           who is known to give up after 350 s
   idlegap --assume aws-nlb-tcp incident.pcap     whether it can be that box
@@ -46,6 +51,26 @@ Examples:
 Flows have the numbers of the report. A segment that may still turn out to be a probe
 holds the rows after it back until that is known.";
 
+pub(super) const EVIDENCE_USAGE: &str = "idlegap evidence [OPTIONS] FILE... -o OUT.pcapng
+       idlegap evidence [OPTIONS] -r FILE -o OUT.pcapng [BPF...]";
+
+pub(super) const EVIDENCE_EXAMPLES: &str = "\
+Examples:
+  idlegap evidence incident.pcap -o ticket.pcapng
+  idlegap evidence --anonymise incident.pcap -o ticket.pcapng
+  idlegap evidence --anonymise --key @team.key --flow 3 --flow 7 incident.pcap -o ticket.pcapng
+
+What is kept: the flows with findings, or those asked for; the flows that died toward the same
+services, and those whose silences survived longest there; every other flow that a verdict rests on.
+The verdicts on them are the same as before. Packet comments say what the decisive packets are.
+
+--anonymise gives the same pseudonym to the same address, keeps common prefixes, and cuts off all
+payload, since names may stand anywhere in it. Ports, times, sequence numbers, VLANs and tunnel
+numbers stay. Without --key the pseudonyms are random and nobody can repeat them.
+
+The capture is read twice; what comes through a pipe is kept in a temporary file meanwhile.
+Where no flow has a finding nothing is written, and the exit code is 0.";
+
 pub(super) const TIMEOUTS_EXAMPLES: &str = "\
 Examples:
   idlegap timeouts                    all of them
@@ -53,6 +78,18 @@ Examples:
   idlegap timeouts azure nat          rows that hold these words
   idlegap timeouts aws-nlb-tcp        one row explained, with its source
   idlegap timeouts --format markdown  all of them as a page to publish";
+
+pub(super) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  idlegap completions bash > ~/.local/share/bash-completion/completions/idlegap
+  idlegap completions zsh > \"${fpath[1]}/_idlegap\"
+  idlegap completions fish > ~/.config/fish/completions/idlegap.fish";
+
+pub(super) const MAN_EXAMPLES: &str = "\
+Examples:
+  idlegap man | man -l -
+  idlegap man > /usr/local/share/man/man1/idlegap.1
+  idlegap man trace > /usr/local/share/man/man1/idlegap-trace.1";
 
 /// The short help of a subcommand, or of the program.
 pub(super) fn help(command: Option<&str>) -> StyledStr {

@@ -135,11 +135,13 @@ impl LiveArgs {
     pub(super) fn lower(self, general: &GeneralArgs, surroundings: &Surroundings) -> Result<Job, Refusal> {
         let from = self.from(surroundings)?;
         let is_asked = self.report.names_a_form();
+        let color = self.report.wants_color(&Target::Stdout, surroundings);
         let source = SourceArgs { words: vec!["-".to_owned()], ..SourceArgs::default() };
         let report = self.report.lower(source, &self.time, &self.width, general, surroundings)?;
-        let events = match (surroundings.stdout_is_terminal(), is_asked && report.target == Target::Stdout) {
+        let is_printed = report.reports.iter().any(|wanted| wanted.target == Target::Stdout);
+        let events = match (surroundings.stdout_is_terminal(), is_asked && is_printed) {
             (true, _) if cfg!(feature = "tui") && !self.watch.no_view && !surroundings.is_dumb => {
-                Events::View(Look { color: surroundings.wants_color(&report.target), ascii: !surroundings.is_utf8 })
+                Events::View(Look { color, ascii: !surroundings.is_utf8 })
             }
             (_, true) => Events::None,
             (true, false) => Events::Lines,

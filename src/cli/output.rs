@@ -1,10 +1,12 @@
 //! Where the output goes, and how it looks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::Run;
 use crate::commands::output::Target;
+use crate::commands::print;
 use crate::report::units::TimeFormat;
 
 #[derive(Debug, Default, PartialEq, Eq, Args)]
@@ -27,7 +29,7 @@ pub(super) struct WidthArgs {
 #[command(next_help_heading = "Output")]
 pub(super) struct GeneralArgs {
     /// Write to a file, which appears whole or not at all
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// No progress and no warnings; errors are still shown
     #[arg(short, long, global = true)]
@@ -35,11 +37,18 @@ pub(super) struct GeneralArgs {
 }
 
 impl GeneralArgs {
+    /// Prints `text` there.
+    pub(super) fn print(&self, text: String) -> Run {
+        Run::Print(print::Job { text, target: self.target() })
+    }
+
     /// Where the output goes.
     pub(super) fn target(&self) -> Target {
-        self.output.clone().map_or(Target::Stdout, |path| match path.as_os_str() == "-" {
-            true => Target::Stdout,
-            false => Target::File(path),
-        })
+        self.output.as_deref().map_or(Target::Stdout, named)
     }
+}
+
+/// A file; `-` is standard output.
+pub(super) fn named(path: &Path) -> Target {
+    if path.as_os_str() == "-" { Target::Stdout } else { Target::File(path.to_owned()) }
 }

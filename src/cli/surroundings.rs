@@ -22,7 +22,7 @@ pub(super) struct Surroundings {
     pub(super) is_dumb: bool,
     /// Columns of the terminal on standard output, if it is one.
     stdout_columns: Option<u16>,
-    stdout_is_terminal: bool,
+    pub(super) stdout_is_terminal: bool,
     color: Wish,
 }
 

@@ -35,10 +35,17 @@ fn analysis(words: &[&str]) -> analyze::Job {
 }
 
 fn text(words: &[&str]) -> TextOptions {
-    match analysis(words).format {
+    match format(words) {
         analyze::Format::Text(options) => options,
         other => panic!("{other:?}"),
     }
+}
+
+/// The form of the only report.
+fn format(words: &[&str]) -> analyze::Format {
+    let reports = analysis(words).reports;
+    assert_eq!(reports.len(), 1);
+    reports[0].format.clone()
 }
 
 fn file(path: &str) -> Input {
@@ -79,9 +86,9 @@ fn without_a_file_a_pipe_is_read_and_a_terminal_gets_help() {
 #[test]
 fn defaults_depend_on_the_form() {
     let options = text(&["a.pcap"]);
-    assert_eq!((options.flows, options.limit, options.width), (Listed::Matter, 20, 100));
+    assert_eq!((options.wanted.flows, options.wanted.limit, options.width), (Listed::Matter, 20, 100));
     assert!(!options.color && !options.ascii);
-    let json = analysis(&["--format", "json", "--min-gap", "5m50s", "a.pcap"]).format;
+    let json = format(&["--format", "json", "--min-gap", "5m50s", "a.pcap"]);
     assert_eq!(json, analyze::Format::Json(JsonOptions { flows: Listed::All, min_gap: Span::from_secs(350) }));
     assert!(text(&["--color", "always", "a.pcap"]).color);
     assert!(error(&["--min-gap", "soon", "a.pcap"]).contains("5m50s"));
@@ -131,6 +138,28 @@ fn what_belongs_to_interfaces_is_not_offered() {
 
 #[test]
 fn a_hyphen_as_output_is_standard_output() {
-    assert_eq!(analysis(&["--output", "-", "a.pcap"]).target, Target::Stdout);
-    assert_eq!(analysis(&["--output", "r.txt", "a.pcap"]).target, Target::File(Path::new("r.txt").into()));
+    assert_eq!(analysis(&["--output", "-", "a.pcap"]).reports[0].target, Target::Stdout);
+    assert_eq!(analysis(&["--output", "r.txt", "a.pcap"]).reports[0].target, Target::File(Path::new("r.txt").into()));
+}
+
+#[test]
+fn several_reports_are_made_in_one_run() {
+    let words = ["--report", "markdown=t.md", "--report=json=r.json", "--flows", "matter", "a.pcap"];
+    let reports = analysis(&words).reports;
+    let targets: Vec<_> = reports.iter().map(|wanted| wanted.target.clone()).collect();
+    assert_eq!(targets, [Target::Stdout, Target::File("t.md".into()), Target::File("r.json".into())]);
+    assert!(matches!(reports[1].format, analyze::Format::Ticket(options) if !options.brief));
+    assert!(matches!(reports[2].format, analyze::Format::Json(options) if options.flows == Listed::Matter));
+    let message = error(&["--report", "pdf=t.pdf", "a.pcap"]);
+    assert!(message.contains("no format \"pdf\"") && message.contains("markdown, jira"), "{message}");
+    assert!(error(&["--report", "t.md", "a.pcap"]).contains("FORMAT=FILE"));
+    assert!(error(&["--report", "csv=", "a.pcap"]).contains("name a file"));
+}
+
+#[test]
+fn the_short_form_is_for_people() {
+    assert!(matches!(format(&["--brief", "a.pcap"]), analyze::Format::Ticket(options) if options.brief));
+    assert!(error(&["--brief", "--format", "csv", "a.pcap"]).contains("--brief"));
+    assert!(error(&["--template", "t.md", "--format", "csv", "a.pcap"]).contains("cannot be used with"));
+    assert_eq!(analysis(&["--brief", "--format", "csv", "--report", "jira=t.txt", "a.pcap"]).reports.len(), 2);
 }

@@ -11,6 +11,7 @@ use crate::report::escape::escaped;
 pub struct Console {
     quiet: bool,
     failed: bool,
+    mute: bool,
     bar: Option<Bar>,
 }
 
@@ -18,7 +19,13 @@ impl Console {
     /// A console without progress; quiet, it shows errors only.
     #[must_use]
     pub const fn new(quiet: bool) -> Self {
-        Self { quiet, failed: false, bar: None }
+        Self { quiet, failed: false, mute: false, bar: None }
+    }
+
+    /// A console that shows nothing at all: for a second reading, whose faults the first one has told.
+    #[must_use]
+    pub const fn mute() -> Self {
+        Self { quiet: true, failed: false, mute: true, bar: None }
     }
 
     /// Shows progress from now on, where somebody watches.
@@ -54,17 +61,17 @@ impl Console {
         self.print("", message);
     }
 
-    /// Says what was counted, unless silence was asked for.
-    pub fn note(&self, message: &impl Display) {
-        if !self.quiet {
-            self.print("", message);
-        }
-    }
-
     /// Reports what the user should know, unless silence was asked for.
     pub fn warning(&mut self, message: &impl Display) {
         if !self.quiet {
             self.print("warning: ", message);
+        }
+    }
+
+    /// Tells what was done, unless silence was asked for.
+    pub fn note(&self, message: &impl Display) {
+        if !self.quiet {
+            self.print("", message);
         }
     }
 
@@ -75,6 +82,9 @@ impl Console {
     }
 
     fn print(&self, kind: &str, message: &impl Display) {
+        if self.mute {
+            return;
+        }
         let line = format!("idlegap: {kind}{}", escaped(&message.to_string()));
         // Where standard error is gone there is nobody to tell.
         let write = || drop(writeln!(io::stderr(), "{line}"));

@@ -11,13 +11,14 @@ mod view;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use self::audience::{Audience, Metrics};
 use self::narrator::Narrator;
 use self::signals::Signals;
-use super::analyze::{self, assumed, status};
+use super::analyze::{self, Courses, Prepared, Wanted, assumed, status};
 use super::console::Console;
-use super::output::{Output, Target};
+use super::output::Target;
 use super::{Error, Status, timeouts};
 use crate::capture::{self, Filter, LiveOptions, Piped, Source};
 use crate::report::Listed;
@@ -64,6 +65,17 @@ pub struct Job {
     pub metrics: Option<SocketAddr>,
 }
 
+impl Job {
+    /// Where the first report goes.
+    fn main_target(&self) -> Target {
+        self.report.reports.first().map(|wanted| wanted.target.clone()).unwrap_or_default()
+    }
+
+    fn writes_files(&self) -> bool {
+        self.report.reports.iter().any(|wanted| wanted.target != Target::Stdout)
+    }
+}
+
 /// Where the packets come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum From {
@@ -96,17 +108,18 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     let table = timeouts::load(job.report.timeouts.as_deref())?;
     let settings = settings(job, &table)?;
     let (interface, filter) = match &job.from {
-        From::Nowhere => return list(&job.report.target),
+        From::Nowhere => return list(&job.main_target()),
         From::Interface(options) => (Some(open(options)?), None),
         From::Stdin(filter) => (None, filter.as_deref().map(Filter::new).transpose()?),
     };
     let exporter = job.metrics.map(bind).transpose()?;
     let signals = Signals::catch(matches!(job.events, Events::View(_))).map_err(|source| Error::Signals { source })?;
     // From here on nothing needs a privilege; what is written is written as who remains.
-    confine::drop_privileges(job.user.as_deref(), job.record.is_some() || job.report.target != Target::Stdout)?;
+    confine::drop_privileges(job.user.as_deref(), job.record.is_some() || job.writes_files())?;
     let recorder = job.record.clone().map(recorder).transpose()?;
-    let is_inline = job.events == Events::Json && job.report.target == Target::Stdout;
-    let output = if is_inline { None } else { Some(job.report.target.open(&[])?) };
+    // Among events on standard output the report is a part of the last one.
+    let is_inline = |wanted: &&Wanted| job.events == Events::Json && wanted.target == Target::Stdout;
+    let prepared = analyze::prepare(job.report.reports.iter().filter(|wanted| !is_inline(wanted)), &table, &[])?;
     let mut console = Console::new(job.report.quiet);
     if let Err(reason) = confine::confine(&places(job)) {
         console.warning(&format_args!("the process is not confined: {reason}"));
@@ -133,7 +146,7 @@ pub fn run(job: &Job) -> Result<Status, Error> {
         Err(error) if error.is_broken_pipe() => return Ok(Status::Ran),
         watched => watched?,
     };
-    conclude(job, watched, &table, output, &mut console)
+    conclude(job, watched, &table, prepared, &mut console)
 }
 
 fn settings(job: &Job, table: &Table) -> Result<Settings, Error> {
@@ -177,11 +190,11 @@ fn title(job: &Job, settings: &Settings) -> Title {
 
 /// The folders that are written to while the watch goes on.
 fn places(job: &Job) -> Vec<std::path::PathBuf> {
-    let of_report = match &job.report.target {
+    let of_reports = job.report.reports.iter().filter_map(|wanted| match &wanted.target {
         Target::Stdout => None,
         Target::File(path) => Some(path),
-    };
-    let paths = job.record.iter().map(|options| &options.path).chain(of_report);
+    });
+    let paths = job.record.iter().map(|options| &options.path).chain(of_reports);
     let folder = |path: &std::path::PathBuf| match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => ".".into(),
@@ -226,7 +239,7 @@ fn conclude(
     job: &Job,
     watched: Watched,
     table: &Table,
-    output: Option<Output>,
+    prepared: Prepared<'_>,
     console: &mut Console,
 ) -> Result<Status, Error> {
     let Watched { ended, outcome, info, packets, last, unrecorded } = watched;
@@ -251,20 +264,19 @@ fn conclude(
     let timeline = Timeline { analysis: outcome.analysis, files: vec![(0, info)] };
     let asked = Asked { stack: job.report.stack, assume };
     let (lost_total, events, flows_total) = (outcome.tally.lost, outcome.tally.events, outcome.numbers.total());
-    let built = build_beside(vec![timeline], outcome.numbers, table, asked, outcome.evicted);
+    let built = Arc::new(build_beside(vec![timeline], outcome.numbers, table, asked, outcome.evicted));
     if job.events == Events::Json {
-        let report = output.is_none().then(|| report_as_value(&built)).flatten();
+        let report = if prepared.len() < job.report.reports.len() { report_as_value(&built) } else { None };
         let summary = Summary { ended_by, packets, lost_total, flows_total, flows_evicted, events, report };
         narrator::print_json(&Event { time: last, what: What::Summary(Box::new(summary)) })?;
     }
-    if let Some(output) = output {
-        analyze::print(&job.report, &built, output)?;
-    }
+    // What was watched cannot be read again: pages are without the courses of flows.
+    analyze::print(prepared, &built, &Courses::default(), console);
     Ok(status(console, &built.report, &job.report.fail_on))
 }
 
 /// The report as `--format json` has it, with the flows that matter.
-fn report_as_value(built: &Built<'_>) -> Option<serde_json::Value> {
+fn report_as_value(built: &Built) -> Option<serde_json::Value> {
     let mut text = Vec::new();
     let options = JsonOptions { flows: Listed::Matter, min_gap: Span::ZERO };
     // Memory takes everything, and what the report writes is JSON.

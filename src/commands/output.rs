@@ -41,10 +41,33 @@ impl Target {
     fn error(&self, source: io::Error) -> Error {
         let name = match self {
             Self::Stdout => "the report".to_owned(),
-            Self::File(path) => path.display().to_string(),
+            Self::File(_) => self.name(),
         };
         Error::Write { name, source }
     }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Stdout => "standard output".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// Opens all targets now, as [`Target::open`] does one.
+///
+/// # Errors
+/// As there; and if two of them are the same file, or both standard output.
+pub fn open<'a>(targets: impl Iterator<Item = &'a Target>, inputs: &[Input]) -> Result<Vec<Output>, Error> {
+    let mut outputs: Vec<Output> = Vec::new();
+    for target in targets {
+        let output = target.open(inputs)?;
+        if outputs.iter().any(|other| other.sink.replaces_same(&output.sink)) {
+            return Err(Error::SameTarget { name: target.name() });
+        }
+        outputs.push(output);
+    }
+    Ok(outputs)
 }
 
 /// A report being written.
@@ -98,6 +121,15 @@ impl Write for Output {
 }
 
 impl Sink {
+    /// Whether what goes to one would be lost in the other, or mixed with it.
+    fn replaces_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Beside(_, path), Self::Beside(_, other)) => path == other,
+            (Self::Terminal(_) | Self::Pipe(_), Self::Terminal(_) | Self::Pipe(_)) => true,
+            _ => false,
+        }
+    }
+
     fn writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Terminal(writer) => writer,
@@ -119,7 +151,7 @@ fn stdout() -> Sink {
 
 fn open_file(path: &Path) -> io::Result<Sink> {
     // Through a link, what it points to is replaced and the link stays.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = fs::canonicalize(path).or_else(|_| beside(path))?;
     match fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => return Err(io::Error::from(io::ErrorKind::IsADirectory)),
         Ok(metadata) if !metadata.is_file() => {
@@ -140,6 +172,13 @@ fn open_file(path: &Path) -> io::Result<Sink> {
     Ok(Sink::Beside(BufWriter::with_capacity(BUFFER_LEN, file), path))
 }
 
+/// The path of a file that is not there yet, so that it compares with others.
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    Ok(fs::canonicalize(folder)?.join(name))
+}
+
 /// Gives the new file the permissions of the one that it replaces.
 fn keep_permissions(file: &NamedTempFile, path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
@@ -151,7 +190,7 @@ fn keep_permissions(file: &NamedTempFile, path: &Path) -> io::Result<()> {
 fn refuse_input(path: &Path, inputs: &[Input]) -> Result<(), Error> {
     let Ok(output) = fs::canonicalize(path) else { return Ok(()) };
     let is_input = |input: &Input| match input {
-        Input::Stdin => false,
+        Input::Stdin | Input::Spool(_) => false,
         Input::Path(input) => fs::canonicalize(input).is_ok_and(|input| input == output),
     };
     if fs::metadata(&output).is_ok_and(|metadata| metadata.is_file()) && inputs.iter().any(is_input) {

@@ -5,11 +5,10 @@ use std::fs;
 use super::Error;
 use super::console::Console;
 use crate::analyzer::{Analyzer, Options, Seen};
-use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Timelines, Truncation};
+use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Record, Timelines, Truncation};
 use crate::flow::Relabel;
 use crate::report::build::Timeline;
 use crate::report::numbers::FlowNumbers;
-use crate::time::Timestamp;
 
 /// Where the packets come from, and which of them count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +34,11 @@ pub trait Witness {
     /// The names of the files, before the first record.
     fn files(&mut self, _names: &[String]) {}
 
-    /// One record, captured at `time`; `flow` gives the number in the report of a flow of the record's timeline.
+    /// One record and what was seen in it; `flow` gives the number in the report of a flow of the record's timeline.
     ///
     /// # Errors
     /// If what was seen cannot be passed on; it ends the run.
-    fn record(&mut self, _time: Timestamp, _seen: &Seen<'_>, _flow: impl Fn(u32) -> u32) -> Result<(), Error> {
+    fn record(&mut self, _record: &Record<'_>, _seen: &Seen<'_>, _flow: impl Fn(u32) -> u32) -> Result<(), Error> {
         Ok(())
     }
 
@@ -66,6 +65,7 @@ impl Witness for Unwatched {}
 /// If nothing can be read, if the filter is wrong, or if the witness fails.
 pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) -> Result<Reading, Error> {
     let filter = source.filter.as_deref().map(Filter::new).transpose()?;
+    refuse_expression(source)?;
     let files = capture::plan(&readable(&source.inputs, console))?;
     if files.len() > 1 {
         witness.files(&files.iter().map(|file| file.input.name()).collect::<Vec<_>>());
@@ -155,13 +155,12 @@ impl Run {
             let is_wanted = self.filter.as_mut().map_or(Ok(true), |filter| filter.matches(&record))?;
             if is_wanted {
                 self.left -= 1;
-                let time = record.time;
                 let seen = analyzer.push(&record);
                 if let Seen::Segment(segment) = &seen {
                     self.numbers.note(timeline, segment.flow);
                 }
                 let numbers = &self.numbers;
-                witness.record(time, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
+                witness.record(&record, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
                 analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
                 witness.settled()?;
             }
@@ -184,6 +183,43 @@ impl Run {
         }
         Reading { timelines, numbers: self.numbers }
     }
+}
+
+/// Words that begin a BPF expression, or go on with one (pcap-filter(7)).
+const PRIMITIVES: [&str; 16] = [
+    "tcp",
+    "udp",
+    "icmp",
+    "icmp6",
+    "ip",
+    "ip6",
+    "ether",
+    "vlan",
+    "host",
+    "net",
+    "port",
+    "portrange",
+    "src",
+    "dst",
+    "not",
+    "greater",
+];
+
+/// Refuses a BPF expression where files are meant, as in `idlegap a.pcap tcp port 80`: a word of one that is no file, behind
+/// one that is.
+fn refuse_expression(source: &Source) -> Result<(), Error> {
+    let word = |input: &Input| match input {
+        Input::Path(path) if fs::symlink_metadata(path).is_err() => Some(path.to_string_lossy().into_owned()),
+        _ => None,
+    };
+    let words: Vec<Option<String>> = source.inputs.iter().map(word).collect();
+    let is_primitive = |word: &Option<String>| word.as_deref().is_some_and(|word| PRIMITIVES.contains(&word));
+    let Some((at, files)) = words.iter().position(is_primitive).zip(source.inputs.first()) else { return Ok(()) };
+    let expression: Vec<_> = source.inputs.iter().skip(at).map(Input::name).collect();
+    if at == 0 {
+        return Ok(());
+    }
+    Err(Error::Expression { expression: expression.join(" "), file: files.name() })
 }
 
 /// A recording of a watch says how long nothing was captured; what else stands between records is entered with the file.
@@ -212,6 +248,7 @@ fn readable(inputs: &[Input], console: &mut Console) -> Vec<Input> {
 fn is_pipe(input: &Input) -> bool {
     match input {
         Input::Stdin => true,
+        Input::Spool(_) => false,
         Input::Path(path) => fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()),
     }
 }
@@ -220,6 +257,7 @@ fn is_pipe(input: &Input) -> bool {
 fn bytes(files: &[PlannedFile]) -> Option<u64> {
     let size = |file: &PlannedFile| match &file.input {
         Input::Stdin => None,
+        Input::Spool(spool) => Some(spool.len()),
         Input::Path(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len()),
     };
     files.iter().map(size).sum()

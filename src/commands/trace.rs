@@ -5,10 +5,10 @@ use super::output::{Output, Target};
 use super::read::{Source, Witness, read};
 use super::{Error, Status};
 use crate::analyzer::Seen;
+use crate::capture::Record;
 use crate::flow::Relabel;
 use crate::report::trace::{Form, Printer, Row, Rows};
 use crate::report::units::{Clock, TimeFormat};
-use crate::time::Timestamp;
 
 /// What `idlegap trace` is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,8 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     }
 }
 
-fn no_flow(flow: u32, total: u32) -> Error {
+/// The refusal of flow number `flow` where there are only `total`.
+pub(super) fn no_flow(flow: u32, total: u32) -> Error {
     let known = match total {
         0 => "the capture holds no TCP".to_owned(),
         1 => "there is only flow 0".to_owned(),
@@ -93,10 +94,10 @@ impl Witness for Tracer {
         self.names = names.to_vec();
     }
 
-    fn record(&mut self, time: Timestamp, seen: &Seen<'_>, flow: impl Fn(u32) -> u32) -> Result<(), Error> {
+    fn record(&mut self, record: &Record<'_>, seen: &Seen<'_>, flow: impl Fn(u32) -> u32) -> Result<(), Error> {
         if self.printer.is_none() {
             let names = std::mem::take(&mut self.names);
-            self.printer = Some(Printer::new(self.form, Clock::new(self.time, time), names));
+            self.printer = Some(Printer::new(self.form, Clock::new(self.time, record.time), names));
         }
         let Seen::Segment(segment) = seen else { return Ok(()) };
         let number = flow(segment.flow);

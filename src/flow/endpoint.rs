@@ -111,6 +111,15 @@ impl Baseline {
         seen.map(|(value, _)| value.abs_diff(hop_limit)).min()
     }
 
+    /// Whether a hop limit has come down over as many routers as one seen before, if both began at a default of some kernel:
+    /// another host of the same farm, or another part of the same host, may start elsewhere.
+    #[must_use]
+    pub fn is_as_many_routers_away(&self, hop_limit: u8) -> bool {
+        let routers = |hop_limit: u8| [64, 128, u8::MAX].into_iter().find_map(|default| default.checked_sub(hop_limit));
+        let seen = self.hop_limits.iter().filter(|(_, count)| *count > 0);
+        seen.into_iter().any(|(value, _)| routers(*value) == routers(hop_limit))
+    }
+
     fn record_hop_limit(&mut self, hop_limit: u8) {
         let known = self.hop_limits.iter().position(|&(value, count)| count > 0 && value == hop_limit);
         let free = self.hop_limits.iter().position(|&(_, count)| count == 0);
@@ -323,6 +332,9 @@ mod tests {
         }
         assert!(baseline.knows_hop_limit(63) && !baseline.knows_hop_limit(62));
         assert_eq!(baseline.hop_distance(60), Some(3));
+        // 63 is one router below 64, as 127 and 254 are below the other defaults; 64 is none below, as 255 is.
+        assert!([127, 254, 255].into_iter().all(|hop_limit| baseline.is_as_many_routers_away(hop_limit)));
+        assert!([126, 253, 60].into_iter().all(|hop_limit| !baseline.is_as_many_routers_away(hop_limit)));
         assert_eq!(Baseline::default().hop_distance(60), None);
     }
 

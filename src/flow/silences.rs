@@ -10,6 +10,9 @@ use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
 use crate::wire::Segment;
 
+/// However short the path, so long may a host wait before it repeats its data (RFC 6298 2.1 and 2.4 have 1 s, doubled once).
+const LEAST_PATIENCE: Span = Span::from_secs(3);
+
 impl Flow {
     /// Lets the segment end, answer or repeat the question of idle gaps, on both clocks.
     pub(super) fn follow_gaps(
@@ -28,6 +31,7 @@ impl Flow {
         self.note_unseen_answer(direction, class);
         // What acknowledges octets that the capture lacks ends no silence: they did, at a time that nobody knows.
         let is_whole = !class.notes.has(Notes::UNSEEN);
+        self.forget_stale_questions(mark.time);
         self.follow_clock(Clock::Packet, Some(self.last).filter(|_| is_whole), direction, segment, mark, kind);
         if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
             // Before the first payload the connection itself is what was last heard of.
@@ -62,7 +66,7 @@ impl Flow {
         let waits_for_acknowledgment = match kind {
             SegmentKind::Retransmission => self.end(direction).in_flight(),
             // Whoever resets after repeats without an answer ends that wait, and no idle gap.
-            SegmentKind::Rst => Direction::BOTH.into_iter().any(|side| self.repeats_in_vain(side)),
+            SegmentKind::Rst => Direction::BOTH.into_iter().any(|side| self.repeats_in_vain(side, mark.time)),
             _ => false,
         };
         let half_closed = self.fins() == 1;
@@ -87,8 +91,37 @@ impl Flow {
         }
     }
 
-    fn repeats_in_vain(&self, direction: Direction) -> bool {
-        self.last_kind(direction) == Some(SegmentKind::Retransmission) && self.end(direction).in_flight()
+    fn repeats_in_vain(&self, direction: Direction, until: Timestamp) -> bool {
+        self.last_kind(direction) == Some(SegmentKind::Retransmission)
+            && self.end(direction).in_flight()
+            && until.since(self.last.time) <= self.patience(direction)
+    }
+
+    /// How long the data of `direction` may wait before it is sent again: timers double (RFC 6298 5.5). Silence beyond that
+    /// is no wait any more: the answer was there, though the capture lacks it.
+    pub(crate) fn patience(&self, direction: Direction) -> Span {
+        let repeats = self.last_kind(direction) == Some(SegmentKind::Retransmission);
+        let spacing = self.end(direction).payload_spacing.filter(|_| repeats).unwrap_or(Span::ZERO);
+        LEAST_PATIENCE.max(spacing.times(4)).max(self.rto().times(4))
+    }
+
+    /// Data that was not repeated when it should have been has its answer; the capture lacks it, and what became of the gap
+    /// before stays open. (Where one direction is missing, answers never show.)
+    fn forget_stale_questions(&mut self, now: Timestamp) {
+        let silence = now.since(self.last.time);
+        let both_seen = self.ends.iter().all(|end| end.last.is_some());
+        let patience = Direction::BOTH.map(|side| self.patience(side));
+        for gaps in [&mut self.packet_gaps, &mut self.payload_gaps].into_iter().flatten() {
+            let stale = gaps.undecided().is_some_and(|question| {
+                let by_data = question.answer.is_some();
+                let [initiator, responder] = patience;
+                let patience = if question.asked == Direction::FromInitiator { initiator } else { responder };
+                by_data && both_seen && silence > patience
+            });
+            if stale {
+                gaps.decide(Outcome::Open);
+            }
+        }
     }
 
     pub(super) fn finish_gaps(&mut self, end: Timestamp) {

@@ -6,7 +6,9 @@ use std::hash::BuildHasher as _;
 
 use crate::flow::key::{FlowKey, Socket};
 use crate::flow::mark::Mark;
+use crate::flow::resets::Reset;
 use crate::flow::{Direction, Flow};
+use crate::time::Span;
 use crate::wire::{Flags, Segment};
 
 /// All flows in the order of their first segment, and the current generation of each tuple.
@@ -194,7 +196,7 @@ enum Opening {
     Reuse,
     /// A SYN-ACK with another number: a new generation whose SYN was not captured. Wireshark stays in its stream.
     Unseen(Option<u32>),
-    /// The same SYN again while time runs backwards: the capture holds the packets twice. Wireshark stays.
+    /// The same SYN again, as no host sends it: the capture holds the packets twice. Wireshark stays.
     Replay(Option<u32>),
 }
 
@@ -210,7 +212,16 @@ fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>, ma
     }
     match sender.base {
         Some(base) if base != segment.seq => Opening::Reuse,
-        Some(_) if mark.time < flow.last.time && flow.last_payload.is_some() => Opening::Replay(flow.stream),
+        Some(_) if flow.last_payload.is_some() && is_replay(flow, mark) => Opening::Replay(flow.stream),
         _ => Opening::None,
     }
+}
+
+/// Whether a SYN that comes again, after payload, is no late copy of the first: time runs backwards, or the connection is over,
+/// or no segment lives so long (MSL, RFC 9293 3.4.1).
+fn is_replay(flow: &Flow, mark: Mark) -> bool {
+    const SEGMENT_LIFETIME: Span = Span::from_secs(120);
+    let over = flow.fins() == 2 || flow.resets().any(Reset::is_effective);
+    let again = over && mark.time.since(flow.first.time) > Span::from_secs(1);
+    mark.time < flow.last.time || again || mark.time.since(flow.last.time) > SEGMENT_LIFETIME
 }

@@ -1,14 +1,15 @@
 //! From the analysis to the model: every flow on demand, everything else at once.
 
-use crate::flow::gaps::{Clock, Gap, Gaps, Outcome};
+use crate::flow::gaps::{Clock, Gap, Gaps};
 use crate::flow::mark::Mark;
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation};
 use crate::report::conclude;
 use crate::report::evicted::Evicted;
 pub use crate::report::judged::{Asked, Timeline};
-use crate::report::judged::{Judged, frame, request};
+use crate::report::judged::{Judged, frame, outcome, request};
 use crate::report::model::{self, Both, Flows, Frame, Report};
 use crate::report::numbers::FlowNumbers;
+use crate::report::survival::{self, Survival};
 use crate::report::units::rfc3339;
 use crate::report::words;
 use crate::time::{Span, Timestamp};
@@ -24,47 +25,65 @@ use crate::wire::IcmpKind;
 const NAMED: usize = 3;
 
 /// The report, and the flows it builds on demand.
-pub struct Built<'a> {
+pub struct Built {
     /// Everything beside the flows.
     pub report: Report,
     timelines: Vec<Judged>,
     numbers: FlowNumbers,
-    table: &'a Table,
+    table: Table,
     several_files: bool,
 }
 
 /// Builds the report of a run over `timelines`, whose flows have these `numbers`, with known timeouts from `table`.
 #[must_use]
-pub fn build<'a>(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &'a Table, asked: Asked<'_>) -> Built<'a> {
+pub fn build(timelines: Vec<Timeline>, numbers: FlowNumbers, table: &Table, asked: Asked<'_>) -> Built {
     build_beside(timelines, numbers, table, asked, Evicted::default())
 }
 
 /// The same for a run in which flows had to leave before the end.
 #[must_use]
-pub fn build_beside<'a>(
+pub fn build_beside(
     timelines: Vec<Timeline>,
     numbers: FlowNumbers,
-    table: &'a Table,
+    table: &Table,
     asked: Asked<'_>,
     evicted: Evicted,
-) -> Built<'a> {
+) -> Built {
     let Evicted { gathered, services, by_server } = evicted;
     let judge = |timeline| Judged::new(timeline, services.clone(), &by_server);
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
     let timelines: Vec<_> = timelines.into_iter().map(judge).collect();
     let report = conclude::report(&timelines, &numbers, table, several_files, asked, gathered);
-    Built { report, timelines, numbers, table, several_files }
+    Built { report, timelines, numbers, table: table.clone(), several_files }
 }
 
-impl Flows for Built<'_> {
-    fn flow(&self, id: u32) -> Option<model::Flow> {
+impl Built {
+    /// The silences of all services, in the order of the report's.
+    #[must_use]
+    pub fn survivals(&self) -> Vec<Survival> {
+        survival::gather(&self.timelines, &self.numbers)
+    }
+
+    /// Flow number `id` with the verdict on it, and the timeline that it is of.
+    pub(crate) fn judged(&self, id: u32) -> Option<(&Flow, Verdict, &Judged)> {
         let (timeline, index) = self.numbers.place(id)?;
         let judged = self.timelines.get(timeline)?;
         let flow = judged.timeline.analysis.flow(index)?;
-        let verdict = judged.verdict(flow);
+        Some((flow, judged.verdict(flow), judged))
+    }
+
+    /// The timelines, judged.
+    pub(crate) fn timelines(&self) -> &[Judged] {
+        &self.timelines
+    }
+}
+
+impl Flows for Built {
+    fn flow(&self, id: u32) -> Option<model::Flow> {
+        let (flow, verdict, judged) = self.judged(id)?;
         let (began, several_files) = (judged.began(), self.several_files);
-        Some(FlowBuilder { flow, verdict: &verdict, began, table: self.table, several_files }.build(id))
+        Some(FlowBuilder { flow, verdict: &verdict, began, table: &self.table, several_files }.build(id))
     }
 }
 
@@ -198,23 +217,16 @@ impl FlowBuilder<'_> {
             end_frame: gap.ended_by.map(|ender| self.frame(ender.mark)),
             duration_s: gap.length.as_secs_f64(),
             ended_by: gap.ended_by.map(|ender| format!("{} {}", ender.direction.sender(), ender.kind)),
-            outcome: self.outcome(clock, gap).name(),
+            outcome: outcome(self.verdict, clock, gap).name(),
             half_closed: gap.half_closed,
             known_timeouts: self.known_timeouts(clock, gap),
         };
         kept.iter().map(gap).collect()
     }
 
-    /// How the gap came out; one that a FIN ended came out well, unless the FIN was a timer's.
-    fn outcome(&self, clock: Clock, gap: &Gap) -> Outcome {
-        let fatal = self.verdict.id == VerdictId::IdleClose
-            && self.verdict.gap.is_some_and(|(on, of)| on == clock && of.start == gap.start);
-        if fatal { Outcome::Died } else { gap.outcome }
-    }
-
     /// Which known timers the gap could show: those that ended it if it died, those that it disproves if it survived.
     fn known_timeouts(&self, clock: Clock, gap: &Gap) -> Vec<String> {
-        let gap = Gap { outcome: self.outcome(clock, gap), ..*gap };
+        let gap = Gap { outcome: outcome(self.verdict, clock, gap), ..*gap };
         conclude::known(self.table, clock, &gap, NAMED)
     }
 

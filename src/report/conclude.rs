@@ -1,6 +1,7 @@
 //! What the whole capture says: its quality, the services, the findings, and the one sentence.
 
 mod assumption;
+mod filters;
 mod findings;
 mod gather;
 mod pings;
@@ -13,7 +14,7 @@ use crate::capture::CaptureInfo;
 use crate::flow::SegmentKind;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::report::judged::{Asked, Judged, frame};
-use crate::report::model::{self, Candidate, Frame, Report};
+use crate::report::model::{self, Candidate, Report};
 use crate::report::numbers::FlowNumbers;
 use crate::report::units::rfc3339;
 use crate::time::Span;
@@ -41,7 +42,7 @@ pub(crate) fn report(
     let evicted = u64::from(gone.flows);
     let gathered = Gathered::from(timelines, numbers, gone);
     let services = services::services(timelines, table);
-    let findings = findings::findings(timelines, &gathered, table, several_files, asked.stack);
+    let findings = findings::findings(timelines, numbers, &gathered, table, several_files, asked.stack);
     let captures = captures(timelines, several_files, evicted);
     let summary = sentence::summary(timelines, &gathered, table);
     Report {
@@ -200,20 +201,6 @@ fn skips(account: &FileAccount, several_files: bool) -> Vec<model::Skip> {
             count: count.count,
         };
     account.skips.iter().map(skip).collect()
-}
-
-/// The frames of a finding as Wireshark's display filter takes them, for a single file.
-#[must_use]
-pub fn frame_filter(frames: &[Frame]) -> Option<String> {
-    let numbers: Option<Vec<String>> = frames
-        .iter()
-        .map(|frame| match frame {
-            Frame::Only(number) => Some(number.to_string()),
-            Frame::InFile { .. } => None,
-        })
-        .collect();
-    let numbers = numbers.filter(|numbers| !numbers.is_empty())?;
-    Some(format!("frame.number in {{{}}}", numbers.join(", ")))
 }
 
 /// One capture of the report.

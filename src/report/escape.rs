@@ -1,4 +1,9 @@
-//! Text that came from packets, files or file names, made harmless for a terminal.
+//! Text that came from packets, files or file names, made harmless: here for a terminal and in JSON, below for the markups.
+
+pub mod csv;
+pub mod html;
+pub mod jira;
+pub mod markdown;
 
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -64,6 +69,17 @@ impl serde_json::ser::Formatter for JsonFormatter {
 pub fn write_json(out: &mut impl std::io::Write, value: &impl serde::Serialize) -> std::io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(out, JsonFormatter);
     Ok(value.serialize(&mut serializer)?)
+}
+
+/// `value` as JSON on one line.
+#[must_use]
+pub fn json(value: &impl serde::Serialize) -> String {
+    let mut out = Vec::new();
+    // Values of the report and of templates can all be written; a template's function cannot, and is null.
+    match write_json(&mut out, value) {
+        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+        Err(_) => "null".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub fn render(report: &Report, flows: &impl Flows, options: &JsonOptions, out: &
         member(out, "assumption", assumption)?;
     }
     list(out, "captures", report.captures.iter())?;
-    list(out, "flows", listed(report, flows, options))?;
+    list(out, "flows", listed(ids(report, options.flows), flows, options.min_gap))?;
     member(out, "flows_total", &report.flows_total)?;
     member(out, "verdicts", &Counts(&report.verdicts))?;
     list(out, "services", report.services.iter())?;
@@ -42,15 +42,18 @@ pub fn render(report: &Report, flows: &impl Flows, options: &JsonOptions, out: &
     out.write_all(b"\n}\n")
 }
 
-fn listed(report: &Report, flows: &impl Flows, options: &JsonOptions) -> impl Iterator<Item = Flow> {
-    let min_gap_s = options.min_gap.as_secs_f64();
-    let all = 0..report.flows_total;
-    let matter = report.matter.iter().copied();
-    let (all, matter) = match options.flows {
-        Listed::All => (Some(all), None),
-        Listed::Matter => (None, Some(matter)),
+/// The numbers of the flows that are listed.
+pub(super) fn ids(report: &Report, listed: Listed) -> impl Iterator<Item = u32> + Clone + '_ {
+    let (all, matter) = match listed {
+        Listed::All => (0..report.flows_total, &[][..]),
+        Listed::Matter => (0..0, report.matter.as_slice()),
     };
-    let ids = all.into_iter().flatten().chain(matter.into_iter().flatten());
+    all.chain(matter.iter().copied())
+}
+
+/// The flows with these `ids`, built one by one, without the gaps that are shorter than `min_gap`.
+pub(super) fn listed(ids: impl Iterator<Item = u32>, flows: &impl Flows, min_gap: Span) -> impl Iterator<Item = Flow> {
+    let min_gap_s = min_gap.as_secs_f64();
     ids.filter_map(|id| flows.flow(id)).map(move |mut flow| {
         flow.gaps.retain(|gap| gap.duration_s >= min_gap_s);
         flow
@@ -87,7 +90,7 @@ fn elements(out: &mut impl Write, items: impl Iterator<Item = impl Serialize>) -
 }
 
 /// Pairs as an object, in their order.
-struct Counts<'a>(&'a [(String, u64)]);
+pub(super) struct Counts<'a>(pub(super) &'a [(String, u64)]);
 
 impl Serialize for Counts<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
+use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::heads::Hello;
 use crate::flow::{Direction, Flow, FrameId, Socket};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
-use crate::verdict::Verdict;
 use crate::verdict::advice::Stack;
 use crate::verdict::group::Groups;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::quality::{Limits, ceiling, limits};
 use crate::verdict::service::{Service, Services};
+use crate::verdict::{Verdict, VerdictId};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
 pub struct Timeline {
@@ -50,8 +51,8 @@ impl Judged {
     /// server.
     pub(crate) fn new(timeline: Timeline, known: Services, gone: &HashMap<Socket, u64>) -> Self {
         let mut limits = limits(&timeline.analysis);
-        for (_, info) in &timeline.files {
-            limits.enter(info);
+        for (file, info) in &timeline.files {
+            limits.enter(*file, info);
         }
         let services = Services::gather_beside(&timeline.analysis, known, gone);
         let inventory = Inventory::take(&timeline.analysis);
@@ -82,6 +83,13 @@ impl Judged {
     pub(crate) fn began(&self) -> Option<Timestamp> {
         self.timeline.files.iter().filter_map(|(_, info)| info.first_time).min()
     }
+}
+
+/// How the gap came out; one that a FIN ended came out well, unless the FIN was a timer's.
+pub(crate) fn outcome(verdict: &Verdict, clock: Clock, gap: &Gap) -> Outcome {
+    let fatal =
+        verdict.id == VerdictId::IdleClose && verdict.gap.is_some_and(|(on, of)| on == clock && of.start == gap.start);
+    if fatal { Outcome::Died } else { gap.outcome }
 }
 
 /// A frame as the report names it.

@@ -6,6 +6,9 @@
 
 use serde::Serialize;
 
+#[cfg(test)]
+use super::schema::words;
+
 /// The version of this contract.
 pub const SCHEMA_VERSION: &str = "1.0";
 
@@ -42,6 +45,7 @@ pub trait Flows {
 
 /// The sentence for the first line of a ticket, and what limits it.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// One sentence that stands alone.
     pub sentence: String,
@@ -51,6 +55,7 @@ pub struct Summary {
 
 /// Whether the path can go through a box of the table of timeouts.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Assumption {
     /// The row's id in the table.
     pub id: String,
@@ -61,6 +66,7 @@ pub struct Assumption {
     /// The value that was tested, in seconds.
     pub idle_s: f64,
     /// `holds`, `contradicted` or `untested`.
+    #[cfg_attr(test, schemars(with = "words::Assumed"))]
     pub verdict: &'static str,
     /// What was seen that decides it, in whole sentences, the weightiest first.
     pub reasons: Vec<String>,
@@ -68,6 +74,7 @@ pub struct Assumption {
 
 /// The program that wrote the report.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tool {
     /// `idlegap`.
     pub name: &'static str,
@@ -82,6 +89,7 @@ impl Tool {
 
 /// One file of the run.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Capture {
     /// As the user named it.
     pub file: String,
@@ -94,8 +102,10 @@ pub struct Capture {
     /// TCP segments among them.
     pub tcp_segments: u64,
     /// Earliest record.
+    #[cfg_attr(test, schemars(with = "Option<words::Time>"))]
     pub first_time: Option<String>,
     /// Latest record.
+    #[cfg_attr(test, schemars(with = "Option<words::Time>"))]
     pub last_time: Option<String>,
     /// Which timeline of the run the file belongs to: files of one timeline were analysed as one capture.
     pub timeline: u32,
@@ -109,8 +119,10 @@ pub struct Capture {
 
 /// Frames passed over for one reason.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Skip {
     /// `link`, `tunnel`, `ip`, `tcp` or `icmp`.
+    #[cfg_attr(test, schemars(with = "words::Layer"))]
     pub layer: String,
     /// Kind of reason.
     pub reason: String,
@@ -124,6 +136,7 @@ pub struct Skip {
 
 /// Something about the capture that limits what it can prove.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Quality {
     /// Stable identifier, kebab-case.
     pub id: String,
@@ -135,13 +148,14 @@ pub struct Quality {
 
 /// A frame: a number with one file, `{file, frame}` with several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Frame {
     /// The only file of the run.
     Only(u32),
     /// One of several files, by its index in `captures`.
     InFile {
-        /// Index in `captures`.
+        /// Index in `captures`, from 0; text and tickets count the same files from 1.
         file: u32,
         /// Frame number there.
         frame: u32,
@@ -150,6 +164,7 @@ pub enum Frame {
 
 /// A value per direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Both<T> {
     /// Client to server.
     pub c2s: T,
@@ -159,6 +174,7 @@ pub struct Both<T> {
 
 /// One flow.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Flow {
     /// Number in this report, as in `trace` and for `--flow`.
     pub id: u32,
@@ -171,14 +187,17 @@ pub struct Flow {
     /// Responder, `addr:port`.
     pub server: String,
     /// How it is known which is which: `handshake` or `inferred`.
+    #[cfg_attr(test, schemars(with = "words::Orientation"))]
     pub orientation: &'static str,
     /// The tunnel that carried the flow.
     pub tunnel: Option<String>,
     /// The client behind a balancer, from TOA or a PROXY header.
     pub real_client: Option<String>,
     /// First segment.
+    #[cfg_attr(test, schemars(with = "words::Time"))]
     pub first_time: String,
     /// Last segment.
+    #[cfg_attr(test, schemars(with = "words::Time"))]
     pub last_time: String,
     /// Segments, duplicates not counted.
     pub packets: u64,
@@ -211,6 +230,7 @@ pub struct Flow {
     /// Who waits for an answer, and to what.
     pub waiting: Option<Waiting>,
     /// The end that still believes in the connection: `client` or `server`.
+    #[cfg_attr(test, schemars(with = "Option<words::Side>"))]
     pub half_open: Option<&'static str>,
     /// What became of the flow.
     pub verdict: Verdict,
@@ -218,6 +238,7 @@ pub struct Flow {
 
 /// Sequence accounting of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sequence {
     /// Segments, duplicate frames not counted.
     pub segments: u64,
@@ -235,6 +256,7 @@ pub struct Sequence {
 
 /// Keepalive probes of one side and the settings they reveal.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Keepalive {
     /// Probes sent.
     pub probes: u32,
@@ -247,6 +269,7 @@ pub struct Keepalive {
     /// Probes whose answer was not captured, but shows in what the prober echoed next.
     pub answered_unseen: u32,
     /// `empty`, `one-byte`, `mixed`; null without probes.
+    #[cfg_attr(test, schemars(with = "Option<words::Style>"))]
     pub style: Option<&'static str>,
     /// Frames of the first and last eight probes.
     pub frames: Vec<Frame>,
@@ -272,8 +295,10 @@ pub struct Keepalive {
 
 /// That probes are answered by something nearer than the other end.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AnsweredNearby {
     /// `certain`, `likely` or `possible`.
+    #[cfg_attr(test, schemars(with = "words::Confidence"))]
     pub confidence: &'static str,
     /// The evidence, in words.
     pub reasons: Vec<String>,
@@ -281,6 +306,7 @@ pub struct AnsweredNearby {
 
 /// The longest silence of one side.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Silence {
     /// How long.
     pub duration_s: f64,
@@ -292,8 +318,10 @@ pub struct Silence {
 
 /// One idle gap.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gap {
     /// `packet` or `payload`.
+    #[cfg_attr(test, schemars(with = "words::Clock"))]
     pub clock: &'static str,
     /// The last segment before it.
     pub start_frame: Frame,
@@ -304,6 +332,7 @@ pub struct Gap {
     /// Who and what ended it, as in `client data`; null where the capture ended first.
     pub ended_by: Option<String>,
     /// `survived`, `died` or `open`.
+    #[cfg_attr(test, schemars(with = "words::Outcome"))]
     pub outcome: &'static str,
     /// Whether one side had closed before it began.
     pub half_closed: bool,
@@ -313,29 +342,36 @@ pub struct Gap {
 
 /// One RST.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reset {
     /// Where.
     pub frame: Frame,
     /// The end whose address it carries: `client` or `server`.
+    #[cfg_attr(test, schemars(with = "words::Side"))]
     pub from: &'static str,
     /// Who sent it: `endpoint`, `middlebox` or `unknown`.
+    #[cfg_attr(test, schemars(with = "words::Origin"))]
     pub origin: &'static str,
     /// `certain`, `likely` or `possible`.
+    #[cfg_attr(test, schemars(with = "words::Confidence"))]
     pub confidence: &'static str,
     /// The evidence, in words.
     pub reasons: Vec<String>,
     /// Whether the flow ended by it.
     pub effective: bool,
     /// By the rules of RFC 5961, what its receiver does: `accepted`, `challenged`, `ignored` or `unknown`.
+    #[cfg_attr(test, schemars(with = "words::Acceptability"))]
     pub acceptability: &'static str,
 }
 
 /// An ICMP error.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Icmp {
     /// Where.
     pub frame: Frame,
     /// Whose segment it quotes: `client` or `server`.
+    #[cfg_attr(test, schemars(with = "words::Side"))]
     pub about: &'static str,
     /// Who sent it.
     pub from: String,
@@ -345,8 +381,10 @@ pub struct Icmp {
 
 /// Who waits for an answer.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Waiting {
     /// `client` or `server`.
+    #[cfg_attr(test, schemars(with = "words::Side"))]
     pub side: &'static str,
     /// The first segment of what is unanswered.
     pub since_frame: Frame,
@@ -358,10 +396,13 @@ pub struct Waiting {
 
 /// What became of a flow.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// Stable identifier, see `docs/FINDINGS.md`.
+    #[cfg_attr(test, schemars(with = "words::Verdict"))]
     pub id: &'static str,
     /// `certain`, `likely` or `possible`.
+    #[cfg_attr(test, schemars(with = "words::Confidence"))]
     pub confidence: &'static str,
     /// Why, in words; other possible ids by name.
     pub reasons: Vec<String>,
@@ -375,6 +416,7 @@ pub struct Verdict {
 
 /// What the flows toward one server say of a timer on the path.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Service {
     /// `addr:port`.
     pub server: String,
@@ -383,6 +425,7 @@ pub struct Service {
     /// Flows that died while idle.
     pub died: u64,
     /// `packet` or `payload`: the clock that the bracket is on.
+    #[cfg_attr(test, schemars(with = "words::Clock"))]
     pub clock: &'static str,
     /// Longest gap that survived.
     pub survived_max_s: Option<f64>,
@@ -402,6 +445,7 @@ pub struct Service {
 
 /// Flows of a service whose clients come by one path.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Path {
     /// Whose flows these are, in words; null for everybody else's.
     pub clients: Option<String>,
@@ -419,6 +463,7 @@ pub struct Path {
 
 /// Services behind one box, or behind boxes that are alike.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Group {
     /// The services, `addr:port`.
     pub members: Vec<String>,
@@ -427,8 +472,10 @@ pub struct Group {
     /// Flows that died while idle by the same hand.
     pub died: u64,
     /// `packet` or `payload`: the clock that the bracket is on.
+    #[cfg_attr(test, schemars(with = "words::Clock"))]
     pub clock: &'static str,
     /// How they were killed: `rst-both`, `rst-on-next-packet`, `silent-drop` or `fin`.
+    #[cfg_attr(test, schemars(with = "words::Manner"))]
     pub manner: &'static str,
     /// Longest gap that survived at any of them.
     pub survived_max_s: Option<f64>,
@@ -446,6 +493,7 @@ pub struct Group {
 
 /// A known timeout that fits.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Candidate {
     /// Its id in the table.
     pub id: String,
@@ -456,6 +504,7 @@ pub struct Candidate {
     /// Its default, in seconds.
     pub idle_s: f64,
     /// How well it fits, in one word.
+    #[cfg_attr(test, schemars(with = "words::Fit"))]
     pub fit: String,
     /// For and against.
     pub reasons: Vec<String>,
@@ -463,6 +512,7 @@ pub struct Candidate {
 
 /// Connections that hold a place without using it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Inventory {
     /// Handshake and no payload.
     pub empty: Held,
@@ -476,6 +526,7 @@ pub struct Inventory {
 
 /// Connections that hold a place for one reason.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Held {
     /// How many.
     pub connections: u64,
@@ -489,6 +540,7 @@ pub struct Held {
 
 /// Those who hold the most.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Holders {
     /// The first of them.
     pub top: Vec<Holder>,
@@ -500,6 +552,7 @@ pub struct Holders {
 
 /// A client or service with idle connections.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Holder {
     /// Client address, or `addr:port` of a service.
     pub who: String,
@@ -511,10 +564,13 @@ pub struct Holder {
 
 /// One conclusion.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Stable identifier: a verdict id, or `too-many-pings`.
+    #[cfg_attr(test, schemars(with = "words::Found"))]
     pub id: &'static str,
     /// `high`, `medium` or `low`.
+    #[cfg_attr(test, schemars(with = "words::Severity"))]
     pub severity: &'static str,
     /// One line.
     pub title: String,
@@ -526,12 +582,28 @@ pub struct Finding {
     pub flows_total: u64,
     /// Frames to look at, of the first of these flows.
     pub frames: Vec<Frame>,
+    /// What selects its packets in Wireshark.
+    pub filters: Vec<Filter>,
     /// What to change.
     pub advice: Vec<Advice>,
 }
 
+/// A display filter of Wireshark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Filter {
+    /// What it selects, and by what: `frames` (the frames of the finding), `streams` or `addresses` (the flows listed).
+    #[cfg_attr(test, schemars(with = "words::Selection"))]
+    pub by: &'static str,
+    /// Index in `captures` of the file that it is for; null where it is for any file of the run.
+    pub file: Option<u32>,
+    /// The filter.
+    pub filter: String,
+}
+
 /// A change that helps.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Advice {
     /// For which stack.
     pub stack: String,

@@ -1,8 +1,8 @@
 //! Reports made by hand, for the tests of the renderers.
 
 use super::model::{
-    Advice, Both, Candidate, Capture, Finding, Flow, Flows, Frame, Gap, Keepalive, Quality, Report, Reset, Service,
-    Skip, Summary, Verdict, Waiting,
+    Advice, Both, Candidate, Capture, Filter, Finding, Flow, Flows, Frame, Gap, Keepalive, Quality, Report, Reset,
+    Service, Skip, Summary, Verdict, Waiting,
 };
 
 /// Flows that are all there.
@@ -197,6 +197,10 @@ fn finding() -> Finding {
         flows: vec![0],
         flows_total: 1,
         frames: vec![Frame::Only(12), Frame::Only(13)],
+        filters: vec![
+            Filter { by: "frames", file: None, filter: "frame.number in {12, 13}".to_owned() },
+            Filter { by: "streams", file: None, filter: "tcp.stream in {0}".to_owned() },
+        ],
         advice: vec![Advice {
             stack: "nginx".to_owned(),
             text: "Turn keepalive on towards the client, first probe after 45 s.".to_owned(),

@@ -136,20 +136,37 @@ pub enum Form {
 
 /// A row as JSON: the contract of `idlegap trace --format jsonl`.
 #[derive(Serialize)]
-struct JsonRow<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct JsonRow<'a> {
+    /// Name of the file; only with several.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
+    /// Number of the frame in its file.
     frame: u32,
+    /// When it was captured.
+    #[cfg_attr(test, schemars(with = "super::schema::words::Time"))]
     time: String,
+    /// The `id` of its flow in the report.
     flow: u32,
+    /// Who sent it.
+    #[cfg_attr(test, schemars(with = "super::schema::words::Direction"))]
     direction: &'static str,
+    /// What it is.
+    #[cfg_attr(test, schemars(with = "super::schema::words::Kind"))]
     kind: &'static str,
+    /// Sequence number as on the wire.
     seq: u32,
+    /// Acknowledgment number as on the wire; null without the ACK flag.
     ack: Option<u32>,
+    /// Payload octets, from the IP length.
     len: u32,
+    /// Flags as letters, `-` for none.
     flags: String,
+    /// The field as on the wire, not scaled.
     window: u16,
+    /// TTL or hop limit.
     ttl: u8,
+    /// Remarks, separated by commas, or empty.
     note: String,
 }
 

@@ -133,6 +133,24 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// Octets in the unit that suits them: `142 B`, `1.7 kB`, `12.0 MB` (powers of ten).
+#[must_use]
+pub fn octets(number: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if number < 1_000 {
+        return format!("{number} B");
+    }
+    let mut scaled = number as f64 / 1e3;
+    let mut units = UNITS.into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    // What would be shown as 1000.0 is one of the next unit.
+    while scaled >= 999.95 {
+        let Some(next) = units.next() else { break };
+        (scaled, unit) = (scaled / 1e3, next);
+    }
+    format!("{scaled:.1} {unit}")
+}
+
 /// A count with its noun: `1 packet`, `2 packets`.
 #[must_use]
 pub fn plural(number: u64, noun: &str) -> String {
@@ -179,6 +197,10 @@ mod tests {
     #[test]
     fn counts_have_separators() {
         assert_eq!(count(2_356_000), "2,356,000");
+        assert_eq!(octets(999), "999 B");
+        assert_eq!(octets(1_700), "1.7 kB");
+        assert_eq!(octets(999_960), "1.0 MB");
+        assert_eq!(octets(u64::MAX), "18446.7 PB");
         assert_eq!(plural(1, "packet"), "1 packet");
         assert_eq!(plural(0, "packet"), "0 packets");
     }

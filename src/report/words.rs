@@ -71,6 +71,8 @@ fn shape_reason(reason: &Reason) -> Option<String> {
         Reason::IpIdBreaks => "its IP identification does not continue that end's".to_owned(),
         Reason::Unacceptable => "it lies outside its receiver's window, which ignores it".to_owned(),
         Reason::Challenged => "its receiver challenged it (RFC 5961)".to_owned(),
+        Reason::NoRestart => "several flows of this service died so, which no restart of the host explains".to_owned(),
+        Reason::NotRepeated => "it was not sent again either: the capture may lack the answer".to_owned(),
         Reason::AfterClose => "the RST came after the connection was closed".to_owned(),
         _ => return None,
     })

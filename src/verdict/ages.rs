@@ -1,17 +1,25 @@
 //! The age at which flows died: a limit of age ends them busy or not, an idle timer at one silence.
 
 use crate::flow::gaps::LEAST_GAP;
-use crate::flow::resets::Reset;
 use crate::flow::{Flow, Orientation};
 use crate::time::{Span, Timestamp};
 use crate::verdict::attribution::decisive;
 use crate::verdict::bracket::latest;
-use crate::verdict::{Verdict, VerdictId};
+use crate::verdict::{Reason, Verdict, VerdictId};
 
 /// Deaths from which on the ages tell more than chance.
 const DEATHS_THAT_TELL: u64 = 3;
 
-/// Ages at which flows died by a RST that no endpoint is known to have sent.
+/// How a limit of age ends a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// By a RST that no endpoint is known to have sent.
+    Reset,
+    /// By the server's FIN, out of a silence.
+    Close,
+}
+
+/// Ages at which flows died in one manner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ages {
     died: u64,
@@ -21,17 +29,26 @@ pub struct Ages {
     outlived: Option<Span>,
 }
 
+/// The end of a flow that a limit of age may have made.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    time: Timestamp,
+    silence: Span,
+    manner: Manner,
+}
+
 impl Ages {
     /// Whether the flows died at one age: alike in age, begun at different times, with silences before the end that are
-    /// less alike than their ages, and none that grew older.
+    /// less alike than their ages (by more than a fifth, where they were closed in good order), and none that grew older.
     #[must_use]
-    pub fn limit(&self) -> Option<Span> {
+    pub(crate) fn limit(&self, manner: Manner) -> Option<Span> {
         let ((youngest, oldest), (first, last)) = self.ages.zip(self.starts)?;
         let spread = oldest.minus(youngest);
         let alike = spread <= Span::from_secs(1).max(Span::from_nanos(oldest.as_nanos() / 20));
         let begun_apart = last.since(first) > spread.times(3).max(LEAST_GAP);
         let idle_alike = self.gaps.is_some_and(|(least, most)| {
-            least >= LEAST_GAP && most.minus(least) <= spread.times(2).max(Span::from_millis(100))
+            let closed_alike = manner == Manner::Close && most.times(10) <= least.times(12);
+            least >= LEAST_GAP && most.minus(least) <= spread.times(2).max(Span::from_millis(100)) || closed_alike
         });
         let outlived = self.outlived.is_some_and(|age| age > latest(youngest));
         (self.died >= DEATHS_THAT_TELL && alike && begun_apart && !idle_alike && !outlived).then_some(youngest)
@@ -44,17 +61,17 @@ impl Ages {
     }
 
     /// Takes in a flow, judged alone.
-    pub(crate) fn add(&mut self, flow: &Flow, verdict: &Verdict) {
+    pub(crate) fn add(&mut self, manner: Manner, flow: &Flow, verdict: &Verdict) {
         fn widen<T: Copy + Ord>(bounds: &mut Option<(T, T)>, value: T) {
             *bounds = Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))));
         }
-        let Some(reset) = died_of_age(flow, verdict) else {
+        let Some(end) = end(flow, verdict).filter(|end| end.manner == manner) else {
             return self.outlive(flow);
         };
         self.died += 1;
-        widen(&mut self.ages, reset.mark.time.since(flow.first.time));
+        widen(&mut self.ages, end.time.since(flow.first.time));
         widen(&mut self.starts, flow.first.time);
-        widen(&mut self.gaps, reset.silence);
+        widen(&mut self.gaps, end.silence);
     }
 
     /// Takes in a flow that no limit of age ended.
@@ -66,11 +83,27 @@ impl Ages {
     }
 }
 
-/// The RST that ended the flow, if an age limit could have sent it: its beginning is known, and no endpoint aborted it.
-pub(crate) fn died_of_age<'a>(flow: &'a Flow, verdict: &Verdict) -> Option<&'a Reset> {
-    let fits = matches!(verdict.id, VerdictId::InjectedReset | VerdictId::IdleReset | VerdictId::Inconclusive);
-    let (reset, _) = decisive(flow).filter(|_| fits && flow.orientation == Orientation::Handshake)?;
-    flow.is_established().then_some(reset)
+/// The manner in which the flow ended, if a limit of age could have ended it.
+pub(crate) fn died_of_age(flow: &Flow, verdict: &Verdict) -> Option<Manner> {
+    end(flow, verdict).map(|end| end.manner)
+}
+
+/// How the flow ended, if an age limit could have done it: its beginning is known, and no endpoint aborted it.
+fn end(flow: &Flow, verdict: &Verdict) -> Option<End> {
+    if flow.orientation != Orientation::Handshake || !flow.is_established() {
+        return None;
+    }
+    match verdict.id {
+        VerdictId::InjectedReset | VerdictId::IdleReset | VerdictId::Inconclusive => {
+            let (reset, _) = decisive(flow)?;
+            Some(End { time: reset.mark.time, silence: reset.silence, manner: Manner::Reset })
+        }
+        VerdictId::IdleClose if verdict.reasons.contains(&Reason::ServerFin) => {
+            let (_, gap) = verdict.gap?;
+            Some(End { time: gap.start.time.plus(gap.length), silence: gap.length, manner: Manner::Close })
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -95,13 +128,19 @@ mod tests {
     #[test]
     fn the_tighter_spread_wins() {
         assert_eq!(
-            ages(&[(100, 3), (100, 40), (101, 12)]).limit(),
+            ages(&[(100, 3), (100, 40), (101, 12)]).limit(Manner::Reset),
             Some(Span::from_secs(100)),
             "one age, unlike silences"
         );
-        assert_eq!(ages(&[(100, 30), (160, 30), (220, 30)]).limit(), None, "one silence, unlike ages");
-        assert_eq!(ages(&[(30, 30), (30, 30), (30, 30)]).limit(), None, "silent from the beginning");
-        assert_eq!(ages(&[(100, 3), (100, 40)]).limit(), None, "two deaths are too few");
+        assert_eq!(ages(&[(100, 30), (160, 30), (220, 30)]).limit(Manner::Reset), None, "one silence, unlike ages");
+        assert_eq!(ages(&[(30, 30), (30, 30), (30, 30)]).limit(Manner::Reset), None, "silent from the beginning");
+        assert_eq!(ages(&[(100, 3), (100, 40)]).limit(Manner::Reset), None, "two deaths are too few");
+    }
+
+    #[test]
+    fn orderly_closes_need_silences_that_differ_by_a_fifth() {
+        assert_eq!(ages(&[(100, 10), (100, 11), (100, 12)]).limit(Manner::Close), None);
+        assert_eq!(ages(&[(100, 10), (100, 11), (100, 13)]).limit(Manner::Close), Some(Span::from_secs(100)));
     }
 
     #[test]
@@ -109,7 +148,7 @@ mod tests {
         let with =
             |outlived| Ages { outlived: Some(Span::from_secs(outlived)), ..ages(&[(100, 3), (100, 40), (100, 12)]) };
         // A timer of 100 s may be 12.5 s late.
-        assert_eq!(with(112).limit(), Some(Span::from_secs(100)));
-        assert_eq!(with(113).limit(), None);
+        assert_eq!(with(112).limit(Manner::Reset), Some(Span::from_secs(100)));
+        assert_eq!(with(113).limit(Manner::Reset), None);
     }
 }

@@ -19,7 +19,7 @@ use crate::flow::{Flow, FrameId, SegmentKind, Socket};
 use crate::time::Span;
 use crate::timeouts::{Basis, Counts, Entry, Expiry, JITTER, Layer, Origin, Refresh, State, lateness};
 use crate::verdict::bracket::manner;
-use crate::verdict::{Confidence, Verdict, VerdictId};
+use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
 
 /// Tests whether the path of `flows` can go through the box of `entry`; each flow comes with what it speaks for, its number
 /// and its verdict.
@@ -258,8 +258,12 @@ fn died(entry: &Entry, number: u32, flow: &Flow, verdict: &Verdict, half_closed:
     };
     let same_end = |other: &Gap| other.ended_by.map(|ender| ender.mark) == gap.ended_by.map(|ender| ender.mark);
     let alike = || gaps(flow, counted)?.kept().into_iter().find(same_end);
+    // A RST that a host could have sent as well is what the box that is assumed would send.
+    let is_as_assumed = verdict.id == VerdictId::IdleResetNext
+        && verdict.reasons.contains(&Reason::AlsoFits(VerdictId::EndpointNoSocket))
+        && !entry.kills_otherwise(manner(verdict.id));
     let (gap, end) = match (counted == clock).then_some(gap).or_else(alike) {
-        _ if verdict.confidence == Confidence::Possible => (gap, Fate::DiedPerhaps),
+        _ if verdict.confidence == Confidence::Possible && !is_as_assumed => (gap, Fate::DiedPerhaps),
         Some(gap) => (gap, Fate::Died),
         None if counted == Clock::Packet => (gap, Fate::DiedRestarted),
         // The silence of payload was no shorter.

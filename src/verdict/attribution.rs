@@ -44,11 +44,12 @@ pub fn attribute(flow: &Flow, reset: &Reset) -> Attribution {
     Attribution { confidence, ..who }
 }
 
-/// Points for either side, each with its reason.
+/// Points for either side, each with its reason, and whether any of them is a sign that no endpoint gives.
 #[derive(Default)]
 struct Scales {
     middlebox: i32,
     endpoint: i32,
+    convicted: bool,
     reasons: Vec<(i32, Reason)>,
 }
 
@@ -56,6 +57,12 @@ impl Scales {
     fn against(&mut self, points: i32, reason: Reason) {
         self.middlebox += points;
         self.reasons.push((points, reason));
+    }
+
+    /// A sign that no endpoint gives, even if the capture lost what provoked its RST or the route has changed.
+    fn convict(&mut self, points: i32, reason: Reason) {
+        self.convicted = true;
+        self.against(points, reason);
     }
 
     fn for_endpoint(&mut self, points: i32, reason: Reason) {
@@ -67,6 +74,8 @@ impl Scales {
         self.reasons.sort_by_key(|(points, _)| -points);
         let margin = self.middlebox - self.endpoint;
         let (origin, confidence) = match margin {
+            // However many weak signs there are: a restarted host behind a new route gives all of them.
+            3.. if !self.convicted => (Origin::Middlebox, Confidence::Possible),
             6.. if self.endpoint <= 1 => (Origin::Middlebox, Confidence::Certain),
             4.. => (Origin::Middlebox, Confidence::Likely),
             3 => (Origin::Middlebox, Confidence::Possible),
@@ -86,7 +95,7 @@ fn weigh_life(reset: &Reset, scales: &mut Scales) {
         // It clears the old generation of a reused port, and its sender lives on in the new one (RFC 9293 3.10.7.4).
         scales.for_endpoint(4, Reason::StatelessShape);
     } else if reset.sender_lives {
-        scales.against(5, Reason::SenderLives);
+        scales.convict(5, Reason::SenderLives);
     }
     if reset.receiver_lives {
         scales.against(0, Reason::ReceiverLives);
@@ -111,7 +120,10 @@ fn weigh_delay(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     // never delayed.
     let measured = flow.end(Direction::FromInitiator).isn.is_some() && flow.end(Direction::FromResponder).isn.is_some();
     if delay.times(2) < least {
-        scales.against(if measured { 5 } else { 2 }, Reason::TooFast(delay, least));
+        match measured {
+            true => scales.convict(5, Reason::TooFast(delay, least)),
+            false => scales.against(2, Reason::TooFast(delay, least)),
+        }
     } else if delay.times(10) >= least.times(8) {
         scales.for_endpoint(2, Reason::AsFastAsSender(delay, least));
     }
@@ -120,6 +132,11 @@ fn weigh_delay(flow: &Flow, reset: &Reset, scales: &mut Scales) {
 /// Hop limit and MAC address against those of the sender's earlier segments.
 fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     let baseline = &flow.end(reset.direction).baseline;
+    if let (Some(usual), Some(mac)) = (baseline.src_mac, reset.src_mac)
+        && usual != mac
+    {
+        scales.against(1, Reason::OtherMac);
+    }
     match baseline.hop_distance(reset.hop_limit) {
         None => {}
         // A box beside the host has the host's hop limit, and boxes start from 64 too: equality clears no RST that
@@ -137,17 +154,13 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
             let points = match distance {
                 _ if syn_alone => 1,
                 FAR_HOPS.. if !reset.has_ack && is_kernels_own(reset.hop_limit, nearest) => 1,
+                FAR_HOPS.. if !reset.has_ack && baseline.is_as_many_routers_away(reset.hop_limit) => 3,
                 1..FAR_HOPS if steady && reset.hop_limit > nearest => 3,
                 1..FAR_HOPS => 1,
-                _ => 4,
+                _ => return scales.convict(4, Reason::OtherHopLimit(reset.hop_limit, nearest)),
             };
             scales.against(points, Reason::OtherHopLimit(reset.hop_limit, nearest));
         }
-    }
-    if let (Some(usual), Some(mac)) = (baseline.src_mac, reset.src_mac)
-        && usual != mac
-    {
-        scales.against(1, Reason::OtherMac);
     }
 }
 
@@ -164,7 +177,7 @@ fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
         let apart = twin.mark.time.since(reset.mark.time).abs();
         let silence = reset.silence.max(twin.silence);
         if silence >= flow.gap_threshold() {
-            scales.against(4, Reason::BothDirections(apart));
+            scales.convict(4, Reason::BothDirections(apart));
         }
     }
     let gave_up = flow.probes(reset.direction).is_some_and(|probes| probes.keepalive.run > 0)
@@ -175,10 +188,13 @@ fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
         scales.against(if reset.has_ack { 0 } else { 3 }, Reason::Spontaneous(reset.silence));
     }
     if reset.has_fullnat_mark() {
-        scales.against(if spontaneous { 3 } else { 0 }, Reason::FullnatMark);
+        match spontaneous {
+            true => scales.convict(3, Reason::FullnatMark),
+            false => scales.against(0, Reason::FullnatMark),
+        }
     }
     if VENDOR_WINDOWS.contains(&reset.window) && reset.window != flow.end(reset.direction).window.unwrap_or(0) {
-        scales.against(3, Reason::VendorCode(reset.window));
+        scales.convict(3, Reason::VendorCode(reset.window));
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::analyzer::Analysis;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::resets::{Acceptability, Reset};
-use crate::flow::{Direction, Flow, SegmentKind};
+use crate::flow::{Direction, Flow, Orientation, SegmentKind};
 use crate::time::{Span, Timestamp};
 use crate::verdict::attribution::{Attribution, decisive, half_open_after};
 use crate::verdict::{Confidence, Origin, Reason, Verdict, VerdictId};
@@ -101,6 +101,10 @@ fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
     }
     let one_sided = receiver.last.is_none() && who.origin != Origin::Endpoint && !reset.sender_lives;
     match (gap, reset.trigger.is_none()) {
+        (Some(gap), true) if is_of_syn_proxy(flow, reset, &gap) => {
+            let verdict = Verdict::new(VerdictId::Inconclusive, Confidence::Possible).of_gap(Clock::Packet, Some(&gap));
+            verdict.because(Reason::AlsoFits(VerdictId::InjectedReset)).because(Reason::AlsoFits(VerdictId::IdleReset))
+        }
         _ if one_sided => Verdict::new(VerdictId::Inconclusive, Confidence::Possible).because(Reason::OneSided),
         (Some(gap), _) if who.origin == Origin::Middlebox && survived_longer(flow, &gap).is_some() => {
             let confidence = who.confidence.min(Confidence::Likely);
@@ -111,6 +115,15 @@ fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
         (Some(gap), false) => provoked(flow, &gap, reset, who),
         (None, _) => without_gap(reset, who),
     }
+}
+
+/// Whether a SYN proxy may have ended what never began: the director answered the handshake itself, asked the real server four
+/// times, 3 s apart, and gives up about 12 s in (alibaba/LVS). Where the server speaks first, nothing was sent until then.
+fn is_of_syn_proxy(flow: &Flow, reset: &Reset, gap: &Gap) -> bool {
+    const TRIES: std::ops::RangeInclusive<Span> = Span::from_secs(9)..=Span::from_secs(15);
+    let nothing_sent = Direction::BOTH.into_iter().all(|side| flow.end(side).counters.payload_bytes == 0);
+    let from_the_beginning = flow.orientation == Orientation::Handshake && TRIES.contains(&gap.length);
+    nothing_sent && from_the_beginning && !reset.has_ack && flow.end(Direction::FromResponder).isn.is_some()
 }
 
 /// A silence that the flow survived and that is longer than `gap` by more than the sweep of any timer: then `gap` is not
@@ -164,7 +177,7 @@ fn spontaneous(flow: &Flow, gap: &Gap, who: &Attribution) -> Verdict {
         Origin::Middlebox => {
             let id = if half_closed { VerdictId::HalfClosedTimeout } else { VerdictId::IdleReset };
             let verdict = Verdict::new(id, who.confidence).of_gap(Clock::Packet, Some(gap));
-            Verdict { timeout: Some(gap.length), ..verdict }
+            Verdict { timeout: Some(gap.length), ..verdict }.unless_sure(VerdictId::EndpointNoSocket)
         }
         Origin::Endpoint => Verdict::new(VerdictId::EndpointAbort, who.confidence).of_gap(Clock::Packet, Some(gap)),
         Origin::Unknown => Verdict::new(VerdictId::Inconclusive, Confidence::Possible)
@@ -190,7 +203,7 @@ fn provoked(flow: &Flow, gap: &Gap, reset: &Reset, who: &Attribution) -> Verdict
         let verdict = verdict.because(Reason::AlsoFits(VerdictId::IdleResetNext));
         return verdict.because(Reason::AlsoFits(VerdictId::EndpointNoSocket)).because_keepalives(flow);
     }
-    verdict
+    if who.origin == Origin::Middlebox { verdict.unless_sure(VerdictId::EndpointNoSocket) } else { verdict }
 }
 
 /// A RST with no idle gap before it.
@@ -235,7 +248,13 @@ fn unanswered(flow: &Flow, end: Timestamp) -> Option<Verdict> {
         let repeated = flow.last_kind(direction) == Some(SegmentKind::Retransmission)
             || sender.counters.retransmissions > sender.counters.spurious && flow.packet_died();
         if sender.in_flight() && (repeated || flow.packet_died()) {
-            return Some(unanswered_data(flow, direction).at(flow.last.frame));
+            let verdict = unanswered_data(flow, direction).at(flow.last.frame);
+            // A sender repeats itself. One that does not has its answer, or is gone itself.
+            if !repeated && end.since(flow.last.time) > flow.patience(direction) {
+                let confidence = Confidence::Possible;
+                return Some(Verdict { confidence, ..verdict }.because(Reason::NotRepeated));
+            }
+            return Some(verdict);
         }
     }
     None
@@ -340,6 +359,11 @@ impl Flow {
 }
 
 impl Verdict {
+    /// Names what would look the same, where that is more than a theory.
+    fn unless_sure(self, other: VerdictId) -> Self {
+        if self.confidence == Confidence::Possible { self.because(Reason::AlsoFits(other)) } else { self }
+    }
+
     /// Answered keepalives in the silence: the timer counts payload, and keepalive cannot help.
     fn because_keepalives(self, flow: &Flow) -> Self {
         let answered = |direction| flow.probes(direction).map_or(0, |probes| probes.keepalive.answered);

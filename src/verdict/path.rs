@@ -99,7 +99,7 @@ impl Split {
 
 impl Path {
     /// The path of `flow` by each thing that tells paths apart, in the order of preference.
-    fn of(flow: &Flow) -> [Option<Self>; 3] {
+    pub(crate) fn of(flow: &Flow) -> [Option<Self>; 3] {
         let tunnel = flow.extras().and_then(|extras| extras.tunnel);
         let hop_limits = flow.end(Direction::FromInitiator).baseline.hop_limits;
         let most = hop_limits.into_iter().filter(|(_, count)| *count > 0).max_by_key(|(value, count)| (*count, *value));

@@ -11,7 +11,7 @@ mod translation;
 
 use crate::analyzer::{Analysis, Traffic};
 use crate::capture::CaptureInfo;
-use crate::flow::{Direction, Flow, Orientation};
+use crate::flow::{Direction, Flow, FrameId, Orientation};
 use crate::time::Span;
 use crate::verdict::{Confidence, VerdictId};
 
@@ -28,6 +28,8 @@ pub enum Limit {
     OneSided,
     /// The capturing machine lost packets.
     Drops,
+    /// Octets of several flows are missing from the capture.
+    Incomplete,
     /// The capture's clock ran backwards within the flow.
     ClockSteps,
     /// A silence within the flow is longer than anybody captures.
@@ -56,6 +58,7 @@ impl Limit {
             Self::Midstream => "midstream",
             Self::OneSided => "one-sided",
             Self::Drops => "drops",
+            Self::Incomplete => "incomplete",
             Self::ClockSteps => "clock-steps",
             Self::ClockJumps => "clock-jumps",
             Self::Untimed => "untimed",
@@ -102,10 +105,14 @@ pub struct Limits {
     pub traffic: Traffic,
     /// Records analysed.
     pub records: u64,
+    /// Packets that the capturing machine says it received, as far as the files were entered.
+    pub received: u64,
     /// Packets that the capturing machine lost, as far as the files were entered.
     pub lost: u64,
     /// Records without a time of their own, as far as the files were entered.
     pub untimed: u64,
+    /// The first frame of each file at which its clock stepped back so far that gaps prove nothing.
+    pub stepped: Vec<FrameId>,
     /// Time between the first and the last record.
     pub span: Span,
 }
@@ -146,15 +153,36 @@ pub fn limits(analysis: &Analysis) -> Limits {
 
 impl Limits {
     /// Adds what a file of the timeline says of itself: losses, and records without a time.
-    pub fn enter(&mut self, info: &CaptureInfo) {
+    pub fn enter(&mut self, file: usize, info: &CaptureInfo) {
+        let steps = info.backward_steps;
+        if steps.largest >= LEAST_CLOCK_STEP {
+            self.stepped.push(FrameId::new(u32::try_from(file).unwrap_or(u32::MAX), steps.first_frame));
+        }
         self.lost = self.lost.saturating_add(lost(info));
+        self.received = self.received.saturating_add(info.counters.received.unwrap_or(0));
         self.untimed = self.untimed.saturating_add(info.untimed);
     }
 
-    /// Whether so many packets were lost that silence may well be loss: one in a thousand.
+    /// Whether so many packets were lost that silence may well be loss: one in a thousand of those analysed or, if these
+    /// are a part of them, received.
     #[must_use]
     pub const fn loses_much(&self) -> bool {
-        self.lost > 0 && self.lost.saturating_mul(1_000) >= self.records
+        let of = if self.received > self.records { self.received } else { self.records };
+        self.lost > 0 && self.lost.saturating_mul(1_000) >= of
+    }
+
+    /// Whether octets are missing from more than one flow in twenty: then segments without octets are missing, too.
+    #[must_use]
+    pub const fn misses_much(&self) -> bool {
+        self.incomplete > 0 && self.incomplete.saturating_mul(20) >= self.flows
+    }
+
+    /// Whether the clock of a file stepped back while `flow` lasted, seen in the flow itself or not.
+    #[must_use]
+    pub fn steps_within(&self, flow: &Flow) -> bool {
+        let lasted = |step: &&FrameId| step.file == flow.first.frame.file && step.file == flow.last.frame.file;
+        let within = |step: &FrameId| flow.first.frame.number < step.number && step.number <= flow.last.frame.number;
+        self.stepped.iter().filter(lasted).any(within)
     }
 
     /// Whether some silence in the capture, ended or not, lasted as long as `timer`. If not, the capture can neither show
@@ -164,6 +192,10 @@ impl Limits {
         self.ending.longest_silence >= timer
     }
 }
+
+/// A clock that steps back by less than this is put right by no one: several queues or interfaces hand over their packets
+/// a little out of order.
+pub const LEAST_CLOCK_STEP: Span = Span::from_millis(100);
 
 /// Whether a silence of this length is more likely the seam of joined captures than a silence: a week. Such a silence says
 /// nothing of a timer.
@@ -193,7 +225,7 @@ pub struct Ceiling {
 ///
 /// Invented or stepping times leave any statement about silence and age `possible`. A filter that removed segments, and
 /// packets that stand in the capture twice, leave every statement `possible`. Where only one direction was captured, what
-/// rests on an answer that was not seen is `possible`; where packets were lost, `likely`. Who sent a RST is at most
+/// rests on an answer that was not seen is `possible`; where packets were lost, or octets are missing, `likely`. Who sent a RST is at most
 /// `likely` where the capture began too late to know the claimed sender.
 #[must_use]
 pub fn ceiling(flow: &Flow, limits: &Limits, id: VerdictId) -> Option<Ceiling> {
@@ -201,7 +233,7 @@ pub fn ceiling(flow: &Flow, limits: &Limits, id: VerdictId) -> Option<Ceiling> {
     let rules = [
         (is_replayed(flow), possible, Limit::Replayed),
         (rests_on_time(id) && limits.synthetic_clock.is_some(), possible, Limit::SyntheticClock),
-        (rests_on_time(id) && has_clock_steps(flow), possible, Limit::ClockSteps),
+        (rests_on_time(id) && (has_clock_steps(flow) || limits.steps_within(flow)), possible, Limit::ClockSteps),
         (rests_on_time(id) && has_clock_jumps(flow), possible, Limit::ClockJumps),
         (rests_on_time(id) && limits.untimed > 0, possible, Limit::Untimed),
         (limits.selection == Selection::ResetsOnly, possible, Limit::ResetsOnly),
@@ -210,6 +242,7 @@ pub fn ceiling(flow: &Flow, limits: &Limits, id: VerdictId) -> Option<Ceiling> {
         (limits.selection == Selection::NoPayload && rests_on_silence(id), possible, Limit::NoPayload),
         (rests_on_silence(id) && sides::shows_one_direction(flow), possible, Limit::OneSided),
         (rests_on_silence(id) && limits.loses_much(), Confidence::Likely, Limit::Drops),
+        (rests_on_silence(id) && limits.misses_much(), Confidence::Likely, Limit::Incomplete),
         (rests_on_sender(id) && lacks_baseline(flow), Confidence::Likely, Limit::Midstream),
     ];
     // The first of the lowest: rules stand in the order in which they are worth saying.

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use crate::analyzer::Analysis;
 use crate::flow::gaps::Clock;
 use crate::flow::{Flow, Socket};
-use crate::verdict::ages::{Ages, died_of_age};
+use crate::time::Span;
+use crate::verdict::ages::{Ages, Manner, died_of_age};
 use crate::verdict::bracket::{Bracket, Contradiction, is_ambiguous};
 use crate::verdict::company::{Company, repeated};
 use crate::verdict::outcome::judge;
@@ -25,8 +26,10 @@ pub struct Service {
     pub packet: Bracket,
     /// Silence of payload.
     pub payload: Bracket,
-    /// Ages at death.
-    pub ages: Ages,
+    /// Ages at death by RST.
+    ages: Ages,
+    /// Ages at which the server closed.
+    closing_ages: Ages,
     /// What happened beside any timer.
     company: Company,
 }
@@ -75,6 +78,7 @@ impl Services {
                 service.flows += 1;
                 if !is_telling(flow) {
                     service.ages.outlive(flow);
+                    service.closing_ages.outlive(flow);
                 }
             }
         }
@@ -138,7 +142,7 @@ impl Services {
                     Contradiction::Outlived(survived, died) => Reason::Outlived(survived, died),
                     Contradiction::Scattered(least, most) => Reason::Scattered(least, most),
                 };
-                Verdict { confidence: Confidence::Possible, ..verdict }.because(reason)
+                doubted(verdict).because(reason)
             }
             None => verdict,
         }
@@ -146,10 +150,30 @@ impl Services {
 }
 
 impl Service {
+    /// Whether flows died, or were closed, in a way that a limit of age could explain.
+    #[must_use]
+    pub fn may_have_age_limit(&self) -> bool {
+        self.ages.died() + self.closing_ages.died() > 0
+    }
+
+    /// The limit of age that ends flows in that manner, with how many it ended.
+    fn age_limit(&self, manner: Manner) -> Option<(Span, u64)> {
+        let ages = match manner {
+            Manner::Reset => &self.ages,
+            Manner::Close => &self.closing_ages,
+        };
+        Some((ages.limit(manner)?, ages.died()))
+    }
+
+    fn has_age_limit(&self) -> bool {
+        [Manner::Reset, Manner::Close].into_iter().any(|manner| self.age_limit(manner).is_some())
+    }
+
     fn add(&mut self, flow: &Flow, verdict: &Verdict) {
         self.packet.add(Clock::Packet, flow, verdict);
         self.payload.add(Clock::Payload, flow, verdict);
-        self.ages.add(flow, verdict);
+        self.ages.add(Manner::Reset, flow, verdict);
+        self.closing_ages.add(Manner::Close, flow, verdict);
         self.company.add(flow, verdict);
     }
 }
@@ -165,15 +189,26 @@ fn is_kill_of_packet_timer(verdict: &Verdict) -> bool {
     by_packets && matches!(verdict.id, VerdictId::IdleReset | VerdictId::IdleResetNext | VerdictId::IdleDrop)
 }
 
+/// A kill by a timer of packets in a service whose silences contradict each other: possible where the RST is a box's beyond
+/// doubt; where a host could have sent it, nothing speaks for a timer any more.
+fn doubted(verdict: Verdict) -> Verdict {
+    let by_reset = matches!(verdict.id, VerdictId::IdleReset | VerdictId::IdleResetNext);
+    if by_reset && verdict.confidence == Confidence::Possible {
+        let killed = Reason::AlsoFits(verdict.id);
+        return Verdict { id: VerdictId::Inconclusive, timeout: None, half_open: None, ..verdict }.because(killed);
+    }
+    Verdict { confidence: Confidence::Possible, ..verdict }
+}
+
 /// Takes the deaths out of the brackets that a limit of age explains: silence did not kill those.
 fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
     let mut any = false;
-    for service in by_server.values_mut().filter(|service| service.ages.limit().is_some()) {
+    for service in by_server.values_mut().filter(|service| service.has_age_limit()) {
         (service.packet, service.payload) = (Bracket::default(), Bracket::default());
         any = true;
     }
     for flow in analysis.flows.iter().filter(|flow| any && is_telling(flow)) {
-        let Some(service) = by_server.get_mut(&flow.server()).filter(|service| service.ages.limit().is_some()) else {
+        let Some(service) = by_server.get_mut(&flow.server()).filter(|service| service.has_age_limit()) else {
             continue;
         };
         let verdict = by_age(flow, judge(flow, analysis), service);
@@ -184,10 +219,10 @@ fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
 
 /// The verdict with what the ages of the service add.
 fn by_age(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
-    let Some(age) = service.ages.limit().filter(|_| died_of_age(flow, &verdict).is_some()) else {
+    let Some((age, died)) = died_of_age(flow, &verdict).and_then(|manner| service.age_limit(manner)) else {
         return verdict;
     };
-    let mut reasons = vec![Reason::OneAge(service.ages.died(), age)];
+    let mut reasons = vec![Reason::OneAge(died, age)];
     reasons.extend(verdict.reasons);
     let id = VerdictId::AgeLimit;
     Verdict { id, confidence: Confidence::Likely, reasons, timeout: Some(age), gap: None, ..verdict }
@@ -212,6 +247,12 @@ fn refine(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
     let verdict = by_age(flow, verdict, service);
     if let Some(explained) = service.company.explain(&verdict) {
         return explained;
+    }
+    let consistent = verdict.id == VerdictId::IdleReset || service.packet.is_consistent();
+    if verdict.confidence == Confidence::Possible && consistent && service.company.no_restart(&verdict) {
+        let mut verdict = Verdict { confidence: Confidence::Likely, ..verdict };
+        verdict.reasons.retain(|reason| *reason != Reason::AlsoFits(VerdictId::EndpointNoSocket));
+        return verdict.because(Reason::NoRestart);
     }
     let gap = verdict.gap.filter(|(clock, gap)| *clock == Clock::Packet && !gap.half_closed && is_ambiguous(&verdict));
     let Some((died, least, most)) = gap.and_then(|(_, gap)| service.packet.like(gap.length)) else {

@@ -19,6 +19,11 @@ impl<'a> Cursor<'a> {
         Self { bytes, wire_len: original_len.max(saturated(bytes.len())), offset: 0 }
     }
 
+    /// Where this is in the frame.
+    pub(super) const fn offset(self) -> u32 {
+        self.offset
+    }
+
     /// How many bytes were captured from here on.
     pub(super) fn captured_len(self) -> u32 {
         saturated(self.bytes.len())

@@ -31,6 +31,8 @@ const IPV6_HEADER_LEN: usize = 40;
 /// What an IP header says of its payload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet {
+    /// Where the header starts in the frame.
+    pub(super) offset: u32,
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
     pub(super) protocol: u8,
@@ -61,6 +63,7 @@ pub(super) fn v4(at: Cursor<'_>) -> Step<'_> {
     }
     let body = at.limit(total_len).advance(header_len);
     let packet = Packet {
+        offset: at.offset(),
         src: header.source_addr().into(),
         dst: header.destination_addr().into(),
         protocol: header.protocol().0,
@@ -89,6 +92,7 @@ pub(super) fn v6(at: Cursor<'_>) -> Step<'_> {
         len => len.into(),
     };
     let packet = Packet {
+        offset: at.offset(),
         src: header.source_addr().into(),
         dst: header.destination_addr().into(),
         protocol: next_header,
@@ -154,7 +158,10 @@ fn fragment(packet: Packet, id: u32, offset: u32, more: bool, body: Cursor<'_>) 
         (0, false) => Ok(Header::Payload(packet)),
         (0, true) => Ok(Header::Payload(Packet { fragment: Some(FragmentInfo { id, len }), ..packet })),
         _ if packet.protocol != TCP => Err(body.not_tcp(Layer::Ip, packet.protocol)),
-        _ => Ok(Header::Fragment(Fragment { src: packet.src, dst: packet.dst, id, offset, len, last: !more })),
+        _ => {
+            let fragment = Fragment { src: packet.src, dst: packet.dst, id, offset, len, last: !more };
+            Ok(Header::Fragment(fragment, packet.offset))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What each limit takes from the confidence of a verdict.
 
+use idlegap::flow::FrameId;
 use idlegap::verdict::quality::{Ceiling, Limit, Limits, Selection, ceiling, limits};
 use idlegap::verdict::{Confidence, VerdictId};
 
@@ -11,7 +12,7 @@ use crate::{ASKED, CLOSED, OPENED};
 fn of(text: &str, id: VerdictId, change: impl FnOnce(&mut Limits)) -> Option<Ceiling> {
     let (analysis, info) = analysis(text);
     let mut limits = limits(&analysis);
-    limits.enter(&info);
+    limits.enter(0, &info);
     change(&mut limits);
     ceiling(&analysis.flows[0], &limits, id)
 }
@@ -41,6 +42,15 @@ fn losses_limit_what_rests_on_silence_where_they_are_many() {
 }
 
 #[test]
+fn missing_octets_limit_what_rests_on_silence_where_many_flows_lack_them() {
+    let few = |limits: &mut Limits| (limits.incomplete, limits.flows) = (1, 21);
+    let many = |limits: &mut Limits| (limits.incomplete, limits.flows) = (1, 20);
+    assert_eq!(of(&healthy(), VerdictId::IdleReset, few), None);
+    assert_eq!(of(&healthy(), VerdictId::IdleReset, many), at_most(Confidence::Likely, Limit::Incomplete));
+    assert_eq!(of(&healthy(), VerdictId::EndpointNoSocket, many), None, "an answer that was seen is an answer");
+}
+
+#[test]
 fn invented_times_limit_what_rests_on_time() {
     let text = fixture_script("synthetic-clock.pkt");
     let expected = at_most(Confidence::Possible, Limit::SyntheticClock);
@@ -55,6 +65,16 @@ fn a_clock_step_limits_its_own_flow() {
     assert_eq!(of(&stepped, VerdictId::IdleReset, |_| {}), expected);
     let elsewhere = |limits: &mut Limits| limits.clock_steps = 1;
     assert_eq!(of(&healthy(), VerdictId::IdleReset, elsewhere), None);
+}
+
+#[test]
+fn a_clock_step_that_falls_into_a_silence_limits_the_flow_too() {
+    // The flow itself shows no step; another record, between its frames 1 and 2, did.
+    let at = |frame: u64| move |limits: &mut Limits| limits.stepped = vec![FrameId::new(0, frame)];
+    let expected = at_most(Confidence::Possible, Limit::ClockSteps);
+    assert_eq!(of(&healthy(), VerdictId::IdleReset, at(2)), expected);
+    assert_eq!(of(&healthy(), VerdictId::IdleReset, at(1)), None, "the flow began at the step");
+    assert_eq!(of(&healthy(), VerdictId::IdleReset, at(1_000)), None, "the flow was over");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use crate::flow::Socket;
 use crate::flow::gaps::Clock;
+use crate::report::conclude::filters::filters;
 use crate::report::conclude::{Gathered, Group, known_in, services};
 use crate::report::judged::{self, Judged};
 use crate::report::model::{Advice, Finding};
+use crate::report::numbers::FlowNumbers;
 use crate::report::units::{duration, plural};
 use crate::report::words;
 use crate::timeouts::Table;
@@ -19,6 +21,7 @@ const MEMBERS: usize = 8;
 /// One finding per verdict and service, and those that no verdict tells.
 pub(super) fn findings(
     timelines: &[Judged],
+    numbers: &FlowNumbers,
     gathered: &Gathered,
     table: &Table,
     several_files: bool,
@@ -31,7 +34,10 @@ pub(super) fn findings(
         let situation = situation(*id, group, clock, bracket, table);
         Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, behind, several_files) }
     };
-    gathered.groups.iter().map(one).chain(gathered.pings.findings(several_files, stack)).collect()
+    let findings = gathered.groups.iter().map(one).chain(gathered.pings.findings(several_files, stack));
+    findings
+        .map(|finding| Finding { filters: filters(&finding, timelines, numbers, several_files), ..finding })
+        .collect()
 }
 
 fn finding(
@@ -58,6 +64,7 @@ fn finding(
         flows: group.flows.iter().copied().collect(),
         flows_total: total,
         frames: group.frames.iter().map(|frame| judged::frame(*frame, several_files)).collect(),
+        filters: Vec::new(),
         advice: Vec::new(),
     }
 }

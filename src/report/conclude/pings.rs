@@ -85,6 +85,7 @@ impl Ended {
             flows: self.flows.iter().copied().collect(),
             flows_total: total,
             frames: vec![judged::frame(self.frame, several_files)],
+            filters: Vec::new(),
             advice: advice(&self.situation(), stack),
         }
     }

@@ -5,12 +5,11 @@ use crate::capture::CaptureInfo;
 use crate::report::model::Quality;
 use crate::report::units::{count, duration, plural, seconds};
 use crate::time::Span;
-use crate::verdict::quality::{Limits, SHORTEST_USUAL_TIMER, Selection, Translation, is_stitched, lost};
+use crate::verdict::quality::{
+    LEAST_CLOCK_STEP, Limits, SHORTEST_USUAL_TIMER, Selection, Translation, is_stitched, lost,
+};
 use crate::wire::{Layer, Skip, SkipReason};
 
-/// A clock that steps back by less than this is put right by no one: several queues or interfaces hand over their packets
-/// a little out of order.
-const LEAST_CLOCK_STEP: Span = Span::from_millis(100);
 /// Octets of a frame that usually hold what names a request.
 const NAMES: u32 = 256;
 /// Translated conversations named in a sentence.

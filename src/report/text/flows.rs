@@ -1,23 +1,22 @@
 //! The table of flows.
 
-use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::TextOptions;
-use super::cells::{Cells, longest_gap_s, telling_gap};
 use super::page::{Page, wrap};
 use crate::report::Listed;
-use crate::report::conclude::frame_filter;
 use crate::report::escape::escaped;
 use crate::report::model::{Flow, Flows, Report};
+use crate::report::phrases::{self, FlowWords};
+use crate::report::selection::Selection;
 use crate::report::units;
 
 /// From this width on every cell has a column of its own.
 const WIDE: u16 = 120;
-/// Known timeouts named for one gap.
-const KNOWN: usize = 4;
+/// Longer verdict ids are broken at their hyphen.
+const LONGEST_ID: usize = 19;
 /// A blank behind each column; the table puts another one between columns.
 const PADDING: u16 = 1;
 
@@ -30,60 +29,52 @@ pub(super) fn render(
     if report.flows_total == 0 {
         return Ok(());
     }
-    let is_selected = options.flows == Listed::Matter && !report.matter.is_empty();
+    let is_selected = options.wanted.flows == Listed::Matter && !report.matter.is_empty();
     page.heading(if is_selected { "Flows that matter" } else { "Flows" })?;
-    page.paragraph("", &tally(report))?;
-    let (shown, hidden) = select(report, flows, options);
+    page.paragraph("", &phrases::tally(report))?;
+    let selection = Selection::new(report, flows, options.wanted);
+    let shown = selection.shown.as_slice();
     if !shown.is_empty() {
-        grid(&shown, options, page)?;
-        known_timeouts(&shown, page)?;
-        hints(&shown, report, page)?;
+        grid(shown, options, page)?;
+        phrases::known_timeouts(shown).iter().try_for_each(|line| page.paragraph("", &escaped(line)))?;
+        hints(shown, report, page)?;
     }
-    remark(hidden, options, page)
+    remark(&selection, options, page)
 }
 
-/// Flows by verdict: `12 flows: 3 idle-reset, 9 graceful`.
-fn tally(report: &Report) -> String {
-    let counts: Vec<_> = report.verdicts.iter().map(|(id, count)| format!("{} {id}", units::count(*count))).collect();
-    format!("{}: {}", units::plural(report.flows_total.into(), "flow"), counts.join(", "))
+/// The words on one flow, fit for a terminal, cell by cell; a line of a cell is one string.
+struct Cells {
+    flow: String,
+    ends: Vec<String>,
+    verdict: Vec<String>,
+    silence: Vec<String>,
+    keepalive: Vec<String>,
+    ended: Vec<String>,
+    frames: Vec<String>,
 }
 
-/// Flows that are not shown.
-#[derive(Clone, Copy, Default)]
-struct Hidden {
-    /// For want of room.
-    by_limit: usize,
-    /// Because their gaps are short.
-    by_gap: u64,
-}
-
-fn select(report: &Report, flows: &impl Flows, options: &TextOptions) -> (Vec<Flow>, Hidden) {
-    let mut hidden = Hidden::default();
-    let mut shown = Vec::new();
-    let min_gap_s = options.min_gap.as_secs_f64();
-    for id in ids(report, options.flows) {
-        // Without a shortest gap, flows beyond the limit need not be built to be counted.
-        if shown.len() >= options.most() && min_gap_s <= 0.0 {
-            hidden.by_limit += 1;
-            continue;
-        }
-        let Some(flow) = flows.flow(id) else { continue };
-        if longest_gap_s(&flow) < min_gap_s {
-            hidden.by_gap += 1;
-        } else if shown.len() >= options.most() {
-            hidden.by_limit += 1;
-        } else {
-            shown.push(flow);
+impl Cells {
+    fn new(flow: &Flow) -> Self {
+        let words = FlowWords::new(flow);
+        let lines = |lines: Vec<String>| lines.iter().map(|line| escaped(line)).collect();
+        Self {
+            flow: flow.id.to_string(),
+            ends: lines(words.ends),
+            verdict: words.verdict.iter().flat_map(|word| broken(word)).collect(),
+            silence: lines(words.silence),
+            keepalive: lines(words.keepalive),
+            ended: lines(words.ended),
+            frames: lines(words.frames),
         }
     }
-    (shown, hidden)
 }
 
-/// Those that matter first, the worst of them at the top.
-fn ids(report: &Report, listed: Listed) -> impl Iterator<Item = u32> {
-    let others = if listed == Listed::All { 0..report.flows_total } else { 0..0 };
-    let matter: HashSet<u32> = if others.is_empty() { HashSet::new() } else { report.matter.iter().copied().collect() };
-    report.matter.iter().copied().chain(others.filter(move |id| !matter.contains(id)))
+/// A long id in two lines.
+fn broken(id: &str) -> Vec<String> {
+    match id.split_once('-') {
+        Some((first, rest)) if id.len() > LONGEST_ID => vec![format!("{first}-"), rest.to_owned()],
+        _ => vec![id.to_owned()],
+    }
 }
 
 fn grid(flows: &[Flow], options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
@@ -170,33 +161,9 @@ fn column_widths(header: &[&str], rows: &[Vec<Vec<String>>], page_width: u16) ->
     widths
 }
 
-/// The known timeouts that the gaps look like, each with the flows that show it.
-fn known_timeouts(flows: &[Flow], page: &mut Page<'_, impl Write>) -> io::Result<()> {
-    let mut by_ids: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for flow in flows {
-        let Some(gap) = telling_gap(flow).filter(|gap| !gap.known_timeouts.is_empty()) else { continue };
-        let more = gap.known_timeouts.len().saturating_sub(KNOWN);
-        let mut ids = gap.known_timeouts.iter().take(KNOWN).map(|id| escaped(id)).collect::<Vec<_>>().join(", ");
-        if more > 0 {
-            ids.push_str(&format!(" and {more} more"));
-        }
-        by_ids.entry(ids).or_default().push(flow.id);
-    }
-    for (ids, mut flows) in by_ids {
-        flows.sort_unstable();
-        let (noun, verb) = if flows.len() == 1 { ("Flow", "looks") } else { ("Flows", "look") };
-        let numbers: Vec<_> = flows.iter().map(u32::to_string).collect();
-        page.paragraph("", &format!("{noun} {} {verb} like: {ids}", numbers.join(", ")))?;
-    }
-    Ok(())
-}
-
 /// How to see more of the first flow.
 fn hints(flows: &[Flow], report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     let Some(flow) = flows.first() else { return Ok(()) };
-    if let Some(filter) = frame_filter(&flow.verdict.frames) {
-        page.paragraph("In Wireshark: ", &filter)?;
-    }
     let files = match report.captures.as_slice() {
         [capture] if is_plain_word(&capture.file) => capture.file.as_str(),
         [_] => "FILE",
@@ -212,11 +179,11 @@ fn is_plain_word(name: &str) -> bool {
     !name.is_empty() && name != "-" && !name.starts_with('-') && name.chars().all(is_plain)
 }
 
-fn remark(hidden: Hidden, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
-    page.more(hidden.by_limit, "flow")?;
-    if hidden.by_gap > 0 {
-        let least = units::duration(options.min_gap);
-        page.line(&format!("{} without a gap of {least} not shown.", units::plural(hidden.by_gap, "flow")))?;
+fn remark(selection: &Selection, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
+    page.more(selection.by_limit, "flow")?;
+    if selection.by_gap > 0 {
+        let least = units::duration(options.wanted.min_gap);
+        page.line(&format!("{} without a gap of {least} not shown.", units::plural(selection.by_gap, "flow")))?;
     }
     Ok(())
 }

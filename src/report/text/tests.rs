@@ -1,16 +1,12 @@
 use super::*;
+use crate::report::Listed;
 use crate::report::escape::is_hostile;
 use crate::report::sample;
+use crate::time::Span;
 
-const OPTIONS: TextOptions = TextOptions {
-    width: 80,
-    color: false,
-    ascii: true,
-    flows: Listed::Matter,
-    limit: 20,
-    min_gap: Span::ZERO,
-    time: TimeFormat::Utc,
-};
+const WANTED: Wanted = Wanted { flows: Listed::Matter, limit: 20, min_gap: Span::ZERO };
+const OPTIONS: TextOptions =
+    TextOptions { width: 80, color: false, ascii: true, wanted: WANTED, time: TimeFormat::Utc };
 
 fn rendered(options: &TextOptions) -> String {
     let (report, flows) = sample::incident();
@@ -73,13 +69,16 @@ fn words_from_packets_and_file_names_cannot_steer_the_terminal() {
 
 #[test]
 fn all_flows_are_listed_on_request_and_those_hidden_are_counted() {
-    let all = rendered(&TextOptions { flows: Listed::All, ..OPTIONS });
+    let all = rendered(&TextOptions { wanted: Wanted { flows: Listed::All, ..WANTED }, ..OPTIONS });
     assert!(all.contains("10.0.0.1:40001") && all.contains("10.0.0.1:40002"), "{all}");
-    let one = rendered(&TextOptions { flows: Listed::All, limit: 1, ..OPTIONS });
+    let one = rendered(&TextOptions { wanted: Wanted { flows: Listed::All, limit: 1, ..WANTED }, ..OPTIONS });
     assert!(one.contains("2 flows more; --limit 0 shows all."), "{one}");
-    let long = rendered(&TextOptions { flows: Listed::All, min_gap: Span::from_secs(90), ..OPTIONS });
+    let long = rendered(&TextOptions {
+        wanted: Wanted { flows: Listed::All, min_gap: Span::from_secs(90), ..WANTED },
+        ..OPTIONS
+    });
     assert!(long.contains("2 flows without a gap of 90.0 s not shown."), "{long}");
-    let longer = rendered(&TextOptions { min_gap: Span::from_secs(91), ..OPTIONS });
+    let longer = rendered(&TextOptions { wanted: Wanted { min_gap: Span::from_secs(91), ..WANTED }, ..OPTIONS });
     assert!(!longer.contains("10.0.0.1:40000") && longer.contains("1 flow without"), "{longer}");
 }
 

@@ -90,9 +90,9 @@ impl Pen {
         self.color(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    /// What matters less. Without colour it is not made fainter: some terminals hide it then.
+    /// What matters less. It is dimmed and not grey: what grey is, some terminals do not show.
     fn faint(self) -> Style {
-        self.color(Color::DarkGray)
+        if self.look.color { Style::new().add_modifier(Modifier::DIM) } else { Style::new() }
     }
 
     /// The time of day, or what the user asked for instead.

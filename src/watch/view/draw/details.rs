@@ -6,7 +6,7 @@ use super::{Pen, list, of_timer};
 use crate::flow::Direction;
 use crate::report::escape::escaped;
 use crate::report::model::{Flow, Gap};
-use crate::report::text::side_keepalive;
+use crate::report::phrases::side_keepalive;
 use crate::report::units::{count, duration, plural};
 use crate::time::Span as Time;
 use crate::watch::view::memory::Recent;

@@ -89,7 +89,7 @@ impl Pen {
         let (mark, style) = self.mark(row, warn_at);
         let chosen = if is_chosen { '>' } else { ' ' };
         let ends = self.ends(&row.client.to_string(), &row.server.to_string(), columns.ends);
-        let plain = if row.is_over || row.died { self.faint() } else { Style::new() };
+        let plain = if row.is_over && !row.died { self.faint() } else { Style::new() };
         let mut spans = vec![
             Span::styled(format!("{chosen}{mark}"), style),
             Span::styled(format!("{:>1$} {ends:<2$} ", row.flow, columns.number, columns.ends), plain),

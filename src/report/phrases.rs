@@ -1,30 +1,45 @@
-//! What the table says of one flow, cell by cell; a line of a cell is one string.
+//! What the report says of its parts, in words that every renderer shares; a line is one string.
+//!
+//! The words hold what came from packets as it came: whoever prints them escapes them.
 
-use crate::report::escape::escaped;
-use crate::report::model::{Flow, Frame, Gap, Keepalive, Reset};
-use crate::report::units;
+mod services;
+mod whole;
+
+use serde::Serialize;
+
+pub use self::services::{group, is_telling, service, service_remarks};
+pub use self::whole::{
+    FilterWords, advice_once, assumption, candidate, capture, clock, filters, holders, inventory, known_timeouts,
+    limits, tally, timelines,
+};
+use super::model::{Flow, Frame, Gap, Keepalive, Reset};
+use super::units;
 use crate::time::Span;
 
-/// Longer verdict ids are broken at their hyphen.
-const LONGEST_ID: usize = 19;
-
-/// The cells of one flow.
-pub(super) struct Cells {
-    pub(super) flow: String,
-    pub(super) ends: Vec<String>,
-    pub(super) verdict: Vec<String>,
-    pub(super) silence: Vec<String>,
-    pub(super) keepalive: Vec<String>,
-    pub(super) ended: Vec<String>,
-    pub(super) frames: Vec<String>,
+/// What is said of one flow.
+#[derive(Clone, Debug, Serialize)]
+pub struct FlowWords {
+    /// Who talked to whom.
+    pub ends: Vec<String>,
+    /// The verdict's id, and how sure it is.
+    pub verdict: [String; 2],
+    /// The silence that tells, or a dash.
+    pub silence: Vec<String>,
+    /// Each side's keepalive, or `none`.
+    pub keepalive: Vec<String>,
+    /// How it ended, and what it left behind.
+    pub ended: Vec<String>,
+    /// Frames to look at, and the stream in Wireshark.
+    pub frames: Vec<String>,
 }
 
-impl Cells {
-    pub(super) fn new(flow: &Flow) -> Self {
+impl FlowWords {
+    /// The words on `flow`.
+    #[must_use]
+    pub fn new(flow: &Flow) -> Self {
         Self {
-            flow: flow.id.to_string(),
             ends: ends(flow),
-            verdict: verdict(flow),
+            verdict: [flow.verdict.id.to_owned(), flow.verdict.confidence.to_owned()],
             silence: silence(flow),
             keepalive: keepalive(flow),
             ended: ended(flow),
@@ -34,38 +49,30 @@ impl Cells {
 }
 
 /// The gap that the flow is judged by, else its longest one.
-pub(super) fn telling_gap(flow: &Flow) -> Option<&Gap> {
+#[must_use]
+pub fn telling_gap(flow: &Flow) -> Option<&Gap> {
     let distance = |gap: &Gap| flow.verdict.gap_s.map_or(-gap.duration_s, |judged| (judged - gap.duration_s).abs());
     flow.gaps.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
 
 /// Seconds of silence by which `--min-gap` measures the flow.
-pub(super) fn longest_gap_s(flow: &Flow) -> f64 {
+#[must_use]
+pub fn longest_gap_s(flow: &Flow) -> f64 {
     let gaps = flow.gaps.iter().map(|gap| gap.duration_s);
     gaps.chain(flow.verdict.gap_s).fold(0.0, f64::max)
 }
 
 fn ends(flow: &Flow) -> Vec<String> {
-    let mut lines = vec![escaped(&flow.client), format!("-> {}", escaped(&flow.server))];
+    let mut lines = vec![flow.client.clone(), format!("-> {}", flow.server)];
     if let Some(client) = &flow.real_client {
-        lines.push(format!("for {}", escaped(client)));
+        lines.push(format!("for {}", client));
     }
     if let Some(tunnel) = &flow.tunnel {
-        lines.push(format!("in {}", escaped(tunnel)));
+        lines.push(format!("in {}", tunnel));
     }
     if flow.orientation == "inferred" {
         lines.push("(ends inferred)".to_owned());
     }
-    lines
-}
-
-fn verdict(flow: &Flow) -> Vec<String> {
-    let id = flow.verdict.id;
-    let mut lines = match id.split_once('-') {
-        Some((first, rest)) if id.len() > LONGEST_ID => vec![format!("{first}-"), rest.to_owned()],
-        _ => vec![id.to_owned()],
-    };
-    lines.push(flow.verdict.confidence.to_owned());
     lines
 }
 
@@ -106,7 +113,7 @@ fn keepalive(flow: &Flow) -> Vec<String> {
     if lines.is_empty() { vec!["none".to_owned()] } else { lines }
 }
 
-/// What the probes of one side came to, and the settings that they reveal; harmless for a terminal.
+/// What the probes of one side came to, and the settings that they reveal.
 pub(crate) fn side_keepalive(side: &str, keepalive: &Keepalive) -> String {
     let probes = units::plural(keepalive.probes.into(), "probe");
     let mut text = format!("{side}: {probes}, {} answered", units::count(keepalive.answered.into()));
@@ -133,7 +140,7 @@ pub(crate) fn side_keepalive(side: &str, keepalive: &Keepalive) -> String {
         text.push_str(&format!(", not by the other end but nearer ({}: {reasons})", nearby.confidence));
     }
     if !keepalive.looks_like.is_empty() {
-        text.push_str(&format!(", looks like {}", escaped(&keepalive.looks_like.join(", "))));
+        text.push_str(&format!(", looks like {}", keepalive.looks_like.join(", ")));
     }
     text
 }
@@ -152,13 +159,13 @@ fn ended(flow: &Flow) -> Vec<String> {
         lines.push(without_reset(flow.verdict.id).to_owned());
     }
     if let Some(icmp) = flow.icmp.first() {
-        lines.push(format!("ICMP {} from {}", escaped(&icmp.message), escaped(&icmp.from)));
+        lines.push(format!("ICMP {} from {}", icmp.message, icmp.from));
     }
     if let Some(end) = flow.half_open {
         lines.push(format!("half-open: the {end} does not know"));
     }
     if let Some(waiting) = &flow.waiting {
-        let request = waiting.request.as_deref().map(|request| format!(": {}", escaped(request)));
+        let request = waiting.request.as_deref().map(|request| format!(": {request}"));
         let since = frame(waiting.since_frame);
         let waited = units::duration(Span::from_secs_f64(waiting.waited_s));
         lines.push(format!("{} waited {waited} from frame {since}{}", waiting.side, request.unwrap_or_default()));
@@ -196,7 +203,8 @@ fn frames(flow: &Flow) -> Vec<String> {
 }
 
 /// A frame number; with several files the number of the file, counted from 1, before it.
-pub(super) fn frame(frame: Frame) -> String {
+#[must_use]
+pub fn frame(frame: Frame) -> String {
     match frame {
         Frame::Only(number) => number.to_string(),
         Frame::InFile { file, frame } => format!("{}:{frame}", file.saturating_add(1)),

@@ -1,0 +1,240 @@
+//! Which flows belong to the extract: those with findings or those asked for, and every flow that the verdicts on them
+//! rest on.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+
+use crate::analyzer::Seen;
+use crate::flow::gaps::Clock;
+use crate::flow::{Direction, Flow, FlowKey, Orientation, Socket};
+use crate::report::judged::Judged;
+use crate::time::{Span, Timestamp};
+use crate::verdict::outcome::judge;
+use crate::verdict::path::Path;
+use crate::verdict::quality::Selection as Filtered;
+use crate::verdict::service::Service;
+use crate::wire::Segment;
+
+/// First fragments remembered; a capture with more has other problems.
+const FRAGMENTS: usize = 1 << 16;
+
+/// A fragmented datagram: addresses and identification.
+type Datagram = (IpAddr, IpAddr, u32);
+
+/// The fragmented datagrams of a capture, gathered when it is read for the first time.
+#[derive(Debug, Default)]
+pub struct Datagrams(HashSet<(Datagram, FlowKey)>);
+
+impl Datagrams {
+    /// Takes note of the first fragment of a datagram.
+    pub fn note(&mut self, seen: &Seen<'_>) {
+        if let Seen::Segment(labelled) = seen
+            && let Some(fragment) = labelled.segment.fragment
+            && self.0.len() < FRAGMENTS
+        {
+            let segment = &labelled.segment;
+            self.0.insert(((segment.src, segment.dst, fragment.id), key(segment)));
+        }
+    }
+}
+
+/// What is to be kept of one timeline.
+#[derive(Debug)]
+pub struct Selection {
+    /// Numbers of the flows with findings, or of those asked for.
+    pub findings: BTreeSet<u32>,
+    /// The longest silences that survived toward the same services: flow and clock.
+    pub survivors: BTreeSet<(u32, Clock)>,
+    /// Numbers of all flows that are kept.
+    pub flows: BTreeSet<u32>,
+    keys: HashSet<FlowKey>,
+    datagrams: HashSet<Datagram>,
+    /// The earliest and the latest time of the capture.
+    span: (Timestamp, Timestamp),
+    /// Whether every record leaves a trace: where times are invented, their rhythm is the evidence of it.
+    keeps_rhythm: bool,
+}
+
+/// How much of a record is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It belongs to a flow that is kept.
+    Whole,
+    /// That it was there, and when; none of its bytes.
+    Time,
+    /// Nothing.
+    Nothing,
+}
+
+impl Selection {
+    /// The flows of `judged` that matter, or those of `asked`, with what their verdicts rest on.
+    #[must_use]
+    pub(crate) fn new(judged: &Judged, asked: Option<&[u32]>, datagrams: &Datagrams) -> Self {
+        let flows = &judged.timeline.analysis.flows;
+        let numbered = || (0..).zip(flows);
+        let matter = numbered().filter(|(_, flow)| judged.verdict(flow).id.matters()).map(|(index, _)| index);
+        let matter: BTreeSet<u32> = matter.collect();
+        let findings = asked.map_or_else(|| matter.clone(), |asked| asked.iter().copied().collect());
+        let of = |index: &u32| flows.get(*index as usize);
+        let servers: HashSet<Socket> = findings.iter().filter_map(of).map(Flow::server).collect();
+        let mut kept = findings.clone();
+        let of_service = || numbered().filter(|(_, flow)| servers.contains(&flow.server()));
+        // What its service explains otherwise speaks for all of them together.
+        let analysis = &judged.timeline.analysis;
+        let tells = |flow: &Flow, index: u32| matter.contains(&index) || judge(flow, analysis).id.matters();
+        kept.extend(of_service().filter(|(index, flow)| tells(flow, *index)).map(|(index, _)| index));
+        kept.extend(oldest(judged, of_service()));
+        let survivors = survivors(judged, &servers);
+        kept.extend(survivors.iter().map(|(index, _)| *index));
+        let mut selection = Self {
+            findings,
+            survivors,
+            flows: kept,
+            keys: HashSet::new(),
+            datagrams: HashSet::new(),
+            span: (judged.timeline.analysis.start, judged.timeline.analysis.end),
+            keeps_rhythm: judged.limits.synthetic_clock.is_some(),
+        };
+        if !selection.flows.is_empty() {
+            selection.complete(judged, datagrams);
+        }
+        selection
+    }
+
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+
+    /// How much of a record is kept that was captured at `time`.
+    #[must_use]
+    pub fn keeps(&self, time: Timestamp, seen: &Seen<'_>) -> Kept {
+        let belongs = match seen {
+            Seen::Segment(labelled) => self.keys.contains(&key(&labelled.segment)),
+            Seen::Fragment(fragment) => self.datagrams.contains(&(fragment.src, fragment.dst, fragment.id)),
+            Seen::Icmp(error) => {
+                let [src, dst] = [error.src, error.dst].map(|end| Socket::new(end.ip(), end.port()));
+                self.keys.contains(&FlowKey::new(src, dst).0)
+            }
+            Seen::Skip(_) => false,
+        };
+        if belongs {
+            Kept::Whole
+        } else if self.keeps_rhythm || time == self.span.0 || time == self.span.1 {
+            // Silence is measured up to the end of the capture, whoever sent its last packet.
+            Kept::Time
+        } else {
+            Kept::Nothing
+        }
+    }
+
+    /// Adds what shows how the capture was made, and all flows that share addresses and ports with one that is kept: a
+    /// segment may belong to an earlier one.
+    fn complete(&mut self, judged: &Judged, datagrams: &Datagrams) {
+        let flows = &judged.timeline.analysis.flows;
+        let of = |index: &u32| flows.get(*index as usize);
+        let silent: HashSet<IpAddr> = self.flows.iter().filter_map(of).filter_map(silent_host).collect();
+        self.flows.extend(speakers(flows, &silent));
+        if judged.limits.selection == Filtered::Everything && !self.flows.iter().filter_map(of).any(is_ordinary) {
+            let ordinary = (0..).zip(flows).filter(|(_, flow)| is_ordinary(flow));
+            self.flows.extend(ordinary.min_by_key(|(_, flow)| packets(flow)).map(|(index, _)| index));
+        }
+        self.keys = self.flows.iter().filter_map(of).map(|flow| flow.key).collect();
+        let keys = &self.keys;
+        let sharing = (0..).zip(flows).filter(|(_, flow)| keys.contains(&flow.key)).map(|(index, _)| index);
+        self.flows.extend(sharing);
+        let kept = datagrams.0.iter().filter(|(_, key)| self.keys.contains(key));
+        self.datagrams = kept.map(|(datagram, _)| *datagram).collect();
+    }
+}
+
+/// The flows whose silences are the longest that survived, of each of these services and on each clock; where no single
+/// timer explains a service, of each path to it as well.
+fn survivors(judged: &Judged, servers: &HashSet<Socket>) -> BTreeSet<(u32, Clock)> {
+    let mut best: HashMap<(Socket, Clock, Option<Path>), (Span, u32)> = HashMap::new();
+    for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+        let server = flow.server();
+        if !servers.contains(&server) {
+            continue;
+        }
+        let verdict = judged.verdict(flow);
+        let contradicts = judged.services.of(server).is_some_and(|service| service.packet.contradiction().is_some());
+        let paths = Path::of(flow).into_iter().flatten().filter(|_| contradicts).map(Some);
+        let paths: Vec<Option<Path>> = paths.chain([None]).collect();
+        for (clock, gaps) in [(Clock::Packet, flow.packet_gaps()), (Clock::Payload, flow.payload_gaps())] {
+            let Some(gap) = gaps.and_then(|gaps| gaps.longest_survived()) else { continue };
+            // What the flow died of did not survive, though it was answered.
+            if verdict.gap.is_some_and(|(of, died)| of == clock && died.length == gap.length) {
+                continue;
+            }
+            for path in &paths {
+                let entry = best.entry((server, clock, *path)).or_insert((Span::ZERO, index));
+                if gap.length > entry.0 {
+                    *entry = (gap.length, index);
+                }
+            }
+        }
+    }
+    let found = best.into_iter().filter(|(_, (length, _))| *length > Span::ZERO);
+    found.map(|((_, clock, _), (_, index))| (index, clock)).collect()
+}
+
+/// Of each service of which flows died at one age, or may have, the flow that grew oldest: it may refute a limit.
+fn oldest<'a>(judged: &Judged, flows: impl Iterator<Item = (u32, &'a Flow)>) -> Vec<u32> {
+    let mut best: HashMap<Socket, (Span, u32)> = HashMap::new();
+    let died = |flow: &Flow| judged.services.of(flow.server()).is_some_and(Service::may_have_age_limit);
+    for (index, flow) in flows.filter(|(_, flow)| flow.is_established() && died(flow)) {
+        let age = flow.last.time.since(flow.first.time);
+        let entry = best.entry(flow.server()).or_insert((age, index));
+        if age > entry.0 {
+            *entry = (age, index);
+        }
+    }
+    best.into_values().map(|(_, index)| index).collect()
+}
+
+/// The host that said nothing in a flow of which one direction was seen.
+fn silent_host(flow: &Flow) -> Option<IpAddr> {
+    let silent = Direction::BOTH.into_iter().find(|direction| flow.end(*direction).last.is_none())?;
+    Some(address(flow, silent))
+}
+
+/// For each of the `silent` hosts a flow in which it speaks: that its silence elsewhere is real shows there.
+fn speakers(flows: &[Flow], silent: &HashSet<IpAddr>) -> Vec<u32> {
+    let mut left = silent.clone();
+    let mut found = Vec::new();
+    for (index, flow) in (0..).zip(flows) {
+        for direction in Direction::BOTH {
+            if flow.end(direction).last.is_some() && left.remove(&address(flow, direction)) {
+                found.push(index);
+            }
+        }
+        if left.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
+/// Whether the flow shows that no sort of segment was filtered out: a handshake ends with a bare ACK.
+fn is_ordinary(flow: &Flow) -> bool {
+    let has_payload = |direction| flow.end(direction).counters.payload_bytes > 0;
+    flow.orientation == Orientation::Handshake && flow.is_established() && Direction::BOTH.into_iter().all(has_payload)
+}
+
+fn packets(flow: &Flow) -> u64 {
+    Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.packets).sum()
+}
+
+fn address(flow: &Flow, direction: Direction) -> IpAddr {
+    match direction {
+        Direction::FromInitiator => flow.client().ip,
+        Direction::FromResponder => flow.server().ip,
+    }
+}
+
+fn key(segment: &Segment<'_>) -> FlowKey {
+    let (src, dst) = (Socket::new(segment.src, segment.src_port), Socket::new(segment.dst, segment.dst_port));
+    FlowKey::new(src, dst).0
+}

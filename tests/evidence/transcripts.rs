@@ -1,0 +1,100 @@
+//! Flows written down as packet scripts, and read again.
+
+use std::path::Path;
+
+use idlegap::capture::{Input, Reader};
+use idlegap::commands::output::Target;
+use idlegap::commands::read::Source;
+use idlegap::commands::script::{Job, run};
+use idlegap::flow::SegmentKind;
+use idlegap::script::{Script, to_pcap};
+use idlegap::verdict::outcome::judge;
+
+use crate::captures::all;
+use crate::observe::{Observer, Outcome};
+
+/// Flows written down of one capture at most.
+const FLOWS: usize = 6;
+
+/// Where the first flow by itself, without payload, is judged otherwise, and why.
+const EXCEPTIONS: [(&str, &str); 2] = [
+    ("garbage-byte-soon-after-data", "the octet that tells a garbage byte from a byte sent again is payload"),
+    ("silent-peer-seen-elsewhere", "that the silence is real shows in another flow"),
+];
+
+/// The script of a flow gives the kinds of its segments and its verdict, once more.
+#[test]
+fn a_flow_written_down_is_judged_as_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = String::new();
+    for (name, capture) in all(folder.path()) {
+        let whole = observe(Reader::open(&Input::Path(capture.clone())).unwrap());
+        let flows = whole.analysis.flows.len();
+        for number in (0..flows).step_by(flows.div_ceil(FLOWS).max(1)) {
+            let text = write_down(&capture, number, folder.path());
+            let script = Script::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
+            let bytes = to_pcap(&script);
+            let again = observe(Reader::from_source("script".to_owned(), std::io::Cursor::new(bytes), None).unwrap());
+            if number == 0 && EXCEPTIONS.iter().any(|(of, _)| *of == name) {
+                assert!(!differences(&whole, number, &again).is_empty(), "{name} is no exception any more");
+                continue;
+            }
+            for line in differences(&whole, number, &again) {
+                report.push_str(&format!("{name}, flow {number}: {line}\n"));
+            }
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+fn differences(whole: &Outcome, number: usize, again: &Outcome) -> Vec<String> {
+    let mut found = Vec::new();
+    let kinds = |outcome: &Outcome, flow: usize| -> Vec<&'static str> {
+        let of_flow = outcome.labels.values().filter(|label| label.flow as usize == flow);
+        of_flow
+            .map(|label| label.kind)
+            .filter(|kind| *kind != SegmentKind::DuplicateFrame)
+            .map(SegmentKind::name)
+            .collect()
+    };
+    let (before, after) = (kinds(whole, number), kinds(again, 0));
+    for (place, (before, after)) in before.iter().zip(&after).enumerate().filter(|(_, (one, other))| one != other) {
+        found.push(format!("segment {place} was {before} and is {after}"));
+    }
+    if before.len() != after.len() {
+        found.push(format!("{} segments became {}", before.len(), after.len()));
+    }
+    let verdict = judge(&whole.analysis.flows[number], &whole.analysis);
+    let Some(again) = again.verdicts.first() else { return vec!["no flow".to_owned()] };
+    if (verdict.id.name(), again.id.name()) == ("idle-close", "graceful") {
+        // A status line or a PROXY header told.
+        return found;
+    }
+    if verdict.id != again.id {
+        found.push(format!("{} became {}", verdict.id.name(), again.id.name()));
+    }
+    if verdict.gap.map(|(_, gap)| gap.length) != again.gap.map(|(_, gap)| gap.length) {
+        found.push("another gap".to_owned());
+    }
+    found
+}
+
+fn observe(mut reader: Reader) -> Outcome {
+    let mut observer = Observer::new();
+    while let Some(record) = reader.next_record().unwrap() {
+        observer.push(&record);
+    }
+    observer.finish()
+}
+
+fn write_down(capture: &Path, flow: usize, folder: &Path) -> String {
+    let target = folder.join("flow.pkt");
+    let job = Job {
+        source: Source { inputs: vec![Input::Path(capture.to_owned())], filter: None, count: None },
+        flow: flow as u32,
+        target: Target::File(target.clone()),
+        quiet: true,
+    };
+    run(&job).unwrap();
+    std::fs::read_to_string(target).unwrap()
+}
