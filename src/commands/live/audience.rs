@@ -33,9 +33,9 @@ pub(super) struct Audience<'a> {
 
 impl Audience<'_> {
     /// The watch is over: the terminal is given back, and what could not be said meanwhile is said.
-    pub(super) fn finish(mut self) {
+    pub(super) fn finish(self) {
         #[cfg(feature = "tui")]
-        drop(self.view.take());
+        drop(self.view);
         self.signals.hurry();
         self.held.iter().for_each(|message| self.narrator.note(message));
     }
