@@ -129,6 +129,17 @@ impl FlowTable {
         self.store.ready()
     }
 
+    /// The flows that are there from number `from` on, each with its number. Where they begin is found without a walk.
+    pub fn numbered_from(&self, from: u32) -> impl Iterator<Item = (u32, &Flow)> {
+        let place = match self.numbers.is_empty() {
+            true => from as usize,
+            false => self.numbers.partition_point(|number| *number < from),
+        };
+        let counted = (from..).take(if self.numbers.is_empty() { usize::MAX } else { 0 });
+        let numbers = self.numbers.get(place..).unwrap_or_default();
+        numbers.iter().copied().chain(counted).zip(self.flows.get(place..).unwrap_or_default())
+    }
+
     /// Flows that are there.
     #[must_use]
     pub const fn len(&self) -> usize {
