@@ -4,10 +4,15 @@
 //! that an endpoint does not give.
 
 pub mod advice;
+pub mod ages;
 pub mod assume;
 pub mod attribution;
+pub mod bracket;
+pub mod company;
+pub mod group;
 pub mod inventory;
 pub mod outcome;
+pub mod path;
 pub mod quality;
 pub mod service;
 pub mod settings;
@@ -235,6 +240,8 @@ pub enum Reason {
     IcmpError,
     /// Data came after the server's FIN.
     DataAfterFin,
+    /// The flow had survived a silence as long as this, longer than the one before its end.
+    SurvivedLonger(Span),
     /// Only one direction was captured.
     OneSided,
     /// Every sign fits this too.
@@ -251,6 +258,14 @@ pub enum Reason {
     Limited(Limit),
     /// RST after both ends had closed.
     AfterClose,
+    /// No single timer explains the service: so long a silence survived, and a shorter one did not.
+    Outlived(Span, Span),
+    /// No single timer explains the service: kills were seen after the one and after the other silence.
+    Scattered(Span, Span),
+    /// The server closed so many idle connections in one moment, after unlike silences.
+    ClosedTogether(u64),
+    /// Flows of the service that were in use lost their peer in the same silence.
+    PeerLost,
 }
 
 /// The judgement on one flow.

@@ -4,7 +4,7 @@ use idlegap::flow::gaps::Clock;
 use idlegap::time::Span;
 use idlegap::timeouts::{Entry, Table};
 use idlegap::verdict::VerdictId;
-use idlegap::verdict::advice::{Advice, Protocol, Side, Situation, Stack, advise};
+use idlegap::verdict::advice::{Advice, Elsewhere, Protocol, Side, Situation, Stack, advise};
 use idlegap::verdict::settings::{Estimate, Settings};
 use proptest::prelude::*;
 
@@ -16,6 +16,7 @@ fn situation<'a>(verdict: VerdictId, died: Span) -> Situation<'a> {
         survived_max: None,
         died_min: Some(died),
         timeout: None,
+        silence: Some(died),
         client: Side::default(),
         server: Side::default(),
         server_port: 9999,
@@ -182,7 +183,7 @@ fn lvs_at_90_s() {
     for expected in [
         "The timer is 90 s",
         "at most 45 s",
-        "No keepalive was seen",
+        "No probe was seen in 90 s of silence",
         "Set both",
         "its own knob is net.ipv4.vs.timeout_established",
     ] {
@@ -218,10 +219,29 @@ fn f5_at_300_s_with_a_half_open_end() {
 fn keepalive_at_7200_s_never_had_a_chance() {
     let late = Situation { client: probing(7_200, 1, 0), ..situation(VerdictId::IdleResetNext, secs(350)) };
     let said = words(&advise(&late, None));
-    assert!(said.contains("already on at the client, but its first probe comes after 7200 s against 350 s"), "{said}");
-    assert!(said.contains("lower it to 175 s"), "{said}");
+    assert!(said.contains("already on at the client, but with 7200 s against 350 s: it never had a chance"), "{said}");
+    assert!(said.contains("Lower it to 175 s"), "{said}");
     let close = Situation { client: probing(340, 1, 0), ..situation(VerdictId::IdleResetNext, secs(350)) };
     assert!(words(&advise(&close, None)).contains("too close to 350 s for a timer that fires late"));
+}
+
+/// What the same host does on another flow: too late for this timer, in time, and ten times as often as it needs.
+#[test]
+fn the_keepalive_of_the_same_host_elsewhere_is_held_against_the_timer() {
+    let with = |time: i64| {
+        let settings = probing(time, 1, 1).settings;
+        let elsewhere = settings.time.map(|time| Elsewhere { time, flow: 7 });
+        let client = Side { elsewhere, ..Side::default() };
+        words(&advise(&Situation { client, ..situation(VerdictId::IdleReset, secs(350)) }, None))
+    };
+    let late = with(7_200);
+    assert!(late.contains("No probe was seen in 350 s of silence from either end: keepalive is off"), "{late}");
+    assert!(late.contains("On flow 7 the client's host sent its first probe after 7200 s"), "{late}");
+    assert!(late.contains("if keepalive is on here too, with 7200 s against 350 s it never had a chance"), "{late}");
+    assert!(with(100).contains("that setting would have been in time here"));
+    assert!(with(10).contains("more often than it needs"));
+    let close = with(340);
+    assert!(!close.contains("On flow 7"), "340 s fire as late as 382.5 s: {close}");
 }
 
 #[test]

@@ -81,6 +81,7 @@ const REPORT: Form = Object(&[
     ("flows_total", Count),
     ("verdicts", Counts),
     ("services", List(&SERVICE)),
+    ("groups", List(&GROUP)),
     ("findings", List(&FINDING)),
 ]);
 
@@ -173,7 +174,33 @@ const VERDICT: Form = Object(&[
     ("frames", List(&Frame)),
 ]);
 
+const GROUP: Form = Object(&[
+    ("members", List(&Socket)),
+    ("flows", Count),
+    ("died", Count),
+    ("clock", CLOCK),
+    ("manner", OneOf(&["rst-both", "rst-on-next-packet", "silent-drop", "fin"])),
+    ("survived_max_s", Maybe(&Seconds)),
+    ("died_min_s", Maybe(&Seconds)),
+    ("died_max_s", Maybe(&Seconds)),
+    ("timer_range_s", Maybe(&Range)),
+    ("candidates", List(&CANDIDATE)),
+    ("reasons", List(&Text)),
+]);
+
+const PATH: Form = Object(&[
+    ("clients", Maybe(&Text)),
+    ("flows", Count),
+    ("died", Count),
+    ("survived_max_s", Maybe(&Seconds)),
+    ("died_min_s", Maybe(&Seconds)),
+    ("died_max_s", Maybe(&Seconds)),
+]);
+
 const SERVICE: Form = Object(&[
+    ("timer_range_s", Maybe(&Range)),
+    ("contradiction", Maybe(&Text)),
+    ("paths", List(&PATH)),
     ("server", Socket),
     ("flows", Count),
     ("died", Count),

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The recordings whose report and trace are kept, by folder of `fixtures/captures`.
-const CASES: [&str; 12] = [
+const CASES: [&str; 14] = [
     "f5-300s-both",
     "ipv6-gives-up",
     "keepalive-gives-up",
+    "keepalive-meets-reset",
+    "keepalive-never-in-time",
     "keepalive-saves",
     "lvs-fullnat-90s-both",
     "lvs-fullnat-90s-client",

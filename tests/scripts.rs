@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use idlegap::script::{Direction, Frame, KINDS, LinkLayer, Position, Script, Subject, to_pcap};
+use idlegap::verdict::VerdictId;
 
 use judge::{Judgement, Observed, differences};
 
@@ -175,6 +176,51 @@ fn every_rule_is_held_by_scripts_that_cite_it() {
     }
     let numbers: BTreeSet<u32> = rows.iter().filter_map(|(rule, _)| rule.parse().ok()).collect();
     assert_eq!(numbers, (0..=20).collect(), "every rule has its row");
+}
+
+/// The rows of the table in `docs/FINDINGS.md`: verdict, scripts that must get it, look-alikes that must not.
+fn verdict_rows(text: &str) -> Vec<(String, Vec<String>, Vec<String>)> {
+    let (_, section) = text.split_once("## Which scripts hold which verdict").expect("the section is there");
+    let names = |cell: &str| cell.split(", ").map(|name| name.trim().trim_matches('`').to_owned()).collect();
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        (cells[0].trim_matches('`').to_owned(), names(cells[1]), names(cells[2]))
+    };
+    section.lines().filter(|line| line.starts_with("| `")).map(row).collect()
+}
+
+#[test]
+fn every_verdict_has_scripts_for_and_against_it() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/FINDINGS.md")).expect("the documentation is there");
+    let (scripts, rows) = (scripts(), verdict_rows(&text));
+    let expected_of = |name: &str| -> Vec<&str> {
+        let script = scripts.get(&format!("{name}.pkt")).unwrap_or_else(|| panic!("no script {name}"));
+        script.expectations.iter().map(|expected| expected.id).collect()
+    };
+    for (id, those_for, those_against) in &rows {
+        assert!(those_for.len() >= 2 && !those_against.is_empty(), "{id} lacks scripts");
+        for name in those_for {
+            assert!(expected_of(name).contains(&id.as_str()), "{name} does not expect {id}");
+        }
+        for name in those_against {
+            let others = expected_of(name);
+            assert!(
+                !others.is_empty() && !others.contains(&id.as_str()),
+                "{name} is no look-alike of {id}: {others:?}"
+            );
+            let content = std::fs::read_to_string(root.join(format!("fixtures/scripts/{name}.pkt"))).expect("a script");
+            let comment: String = content.lines().filter_map(|line| line.strip_prefix('#')).collect();
+            assert!(comment.contains(id.as_str()), "{name} does not say what parts it from {id}");
+        }
+        let section = text.split_once(&format!("\n## `{id}`\n")).unwrap_or_else(|| panic!("no section on {id}")).1;
+        let section = section.split("\n## ").next().unwrap_or_default();
+        for part in ["**Meaning.**", "**Evidence.**", "**Look-alikes.**", "**What to do.**"] {
+            assert!(section.contains(part), "{id}: {part}");
+        }
+    }
+    let held: BTreeSet<&str> = rows.iter().map(|(id, ..)| id.as_str()).collect();
+    assert_eq!(held, VerdictId::ALL.iter().map(|id| id.name()).collect(), "every verdict has its row");
 }
 
 #[test]

@@ -1,7 +1,15 @@
 use std::path::Path;
 
 use super::*;
+use crate::capture::Input;
+use crate::commands::output::Target;
+use crate::report::Listed;
+use crate::report::json::JsonOptions;
 use crate::report::text::TextOptions;
+use crate::report::trace::Form;
+use crate::report::units::TimeFormat;
+use crate::time::Span;
+use crate::verdict::advice::Stack;
 
 fn lower(words: &[&str], surroundings: &Surroundings) -> Result<Run, Refusal> {
     let words = std::iter::once(&"idlegap").chain(words);

@@ -17,7 +17,7 @@ pub const KEPT: usize = 8;
 const FATAL_KEPT: usize = 4;
 
 /// What a timer on the path or at an end counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Clock {
     /// Any segment in either direction.
     Packet,

@@ -5,6 +5,7 @@
 //! segments. None panics, and none allocates more than its input is long.
 
 pub mod http;
+pub mod http2;
 pub mod mysql;
 pub mod postgres;
 pub mod proxy;
@@ -44,8 +45,15 @@ pub enum Found<'a> {
     },
     /// An HTTP/1 response with this status code, 100 to 599.
     Status(u16),
+    /// A connection of HTTP/2, whose frames begin behind so many octets.
+    Frames {
+        /// Octets in front of the first frame.
+        behind: usize,
+    },
     /// A TLS `ClientHello`.
     Hello(Hello),
+    /// A TLS `ServerHello`: the application protocol agreed on, if it names one.
+    Agreed(Option<Box<str>>),
     /// A protocol by a fixed name, with the word that says what is asked, if there is one.
     Message {
         /// Protocol and kind of message.
@@ -61,8 +69,15 @@ pub enum Found<'a> {
 pub type Decoder = for<'a> fn(&'a [u8]) -> Decoded<'a>;
 
 /// What either end may open a turn with: these formats cannot be mistaken for the other end's.
-const EITHER: [Decoder; 6] =
-    [http::request, http::response, http::preface, tls::client_hello, postgres::message, ssh::banner];
+const EITHER: [Decoder; 7] = [
+    http::request,
+    http::response,
+    http2::preface,
+    http2::under_way,
+    tls::client_hello,
+    postgres::message,
+    ssh::banner,
+];
 /// What only the initiator sends, in a form that answers may have as well.
 const INITIATOR: [Decoder; 2] = [mysql::query, redis::command];
 
@@ -80,6 +95,15 @@ pub fn decode(direction: Direction, head: &[u8]) -> Decoded<'_> {
         }
     }
     best
+}
+
+/// Names the head of a turn within a TLS connection, behind its `ClientHello`.
+#[must_use]
+pub fn decode_tls(direction: Direction, head: &[u8]) -> Decoded<'_> {
+    match direction {
+        Direction::FromInitiator => tls::record_kind(head),
+        Direction::FromResponder => tls::server_hello(head),
+    }
 }
 
 /// How far `head` agrees with `magic`: the octets behind it, or what to say of a head that does not hold it (yet).
@@ -103,7 +127,8 @@ pub(in crate::flow) mod tests {
             b"POST /a HTTP/1.0\nX: y\n\nbody",
             b"GET /a RTSP/1.0\r\n\r\n",
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 504 Gateway Time-out\r\n",
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x11\x01\x05\0\0\0\x01\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff",
+            b"\0\0\x08\x06\x01\0\0\0\0eightoct\0\0\x16\x07\0\0\0\0\0\0\0\0\x01\0\0\0\x0btoo_many_pings",
             b"\0\0\0\x08\x04\xd2\x16\x2f",
             b"Q\0\0\0\x0eSELECT 1;\0",
             b"\x0a\0\0\0\x03\0\x01SELECT 1",
@@ -145,6 +170,10 @@ pub(in crate::flow) mod tests {
             let early = decode(direction, start);
             if matches!(early, Decoded::No | Decoded::Whole(_)) {
                 prop_assert_eq!(early, decode(direction, &head), "decided on {:?}", start);
+            }
+            let early = decode_tls(direction, start);
+            if matches!(early, Decoded::No | Decoded::Whole(_)) {
+                prop_assert_eq!(early, decode_tls(direction, &head), "decided behind a hello on {:?}", start);
             }
         }
     }

@@ -25,11 +25,25 @@ impl Flow {
         }
         let is_payload = matches!(kind, SegmentKind::Data | SegmentKind::OutOfOrder)
             || (kind == SegmentKind::Fin && !class.notes.has(Notes::RETRANSMISSION));
-        self.follow_clock(Clock::Packet, Some(self.last), direction, segment, mark, kind);
+        self.note_unseen_answer(direction, class);
+        // What acknowledges octets that the capture lacks ends no silence: they did, at a time that nobody knows.
+        let is_whole = !class.notes.has(Notes::UNSEEN);
+        self.follow_clock(Clock::Packet, Some(self.last).filter(|_| is_whole), direction, segment, mark, kind);
         if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
             // Before the first payload the connection itself is what was last heard of.
-            let start = self.last_payload.or(Some(self.first)).filter(|_| is_payload || kind == SegmentKind::Rst);
+            let start =
+                self.last_payload.or(Some(self.first)).filter(|_| is_whole && (is_payload || kind == SegmentKind::Rst));
             self.follow_clock(Clock::Payload, start, direction, segment, mark, kind);
+        }
+    }
+
+    /// Who asked acknowledges what the capture does not have (rule 19): the other end answered, though out of sight.
+    fn note_unseen_answer(&mut self, direction: Direction, class: &Class) {
+        for gaps in [&mut self.packet_gaps, &mut self.payload_gaps].into_iter().flatten() {
+            if class.notes.has(Notes::UNSEEN) && gaps.undecided().is_some_and(|undecided| undecided.asked == direction)
+            {
+                gaps.decide(Outcome::Survived);
+            }
         }
     }
 
@@ -45,7 +59,12 @@ impl Flow {
     ) {
         let threshold = self.gap_threshold();
         let length = start.map_or(Span::ZERO, |start| mark.time.since(start.time));
-        let waits_for_acknowledgment = kind == SegmentKind::Retransmission && self.end(direction).in_flight();
+        let waits_for_acknowledgment = match kind {
+            SegmentKind::Retransmission => self.end(direction).in_flight(),
+            // Whoever resets after repeats without an answer ends that wait, and no idle gap.
+            SegmentKind::Rst => Direction::BOTH.into_iter().any(|side| self.repeats_in_vain(side)),
+            _ => false,
+        };
         let half_closed = self.fins() == 1;
         let needs = (!segment.is_empty() && !kind.is_probe()).then(|| segment.end());
         let slot = match clock {
@@ -66,6 +85,10 @@ impl Flow {
         } else {
             gaps.ended(gap, direction, needs);
         }
+    }
+
+    fn repeats_in_vain(&self, direction: Direction) -> bool {
+        self.last_kind(direction) == Some(SegmentKind::Retransmission) && self.end(direction).in_flight()
     }
 
     pub(super) fn finish_gaps(&mut self, end: Timestamp) {

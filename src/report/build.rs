@@ -17,7 +17,7 @@ use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::stack::looks_like;
 use crate::verdict::settings::{Estimate, idle_before_capture, settings};
 use crate::verdict::{Verdict, VerdictId};
-use crate::wire::{IcmpKind, Tunnel};
+use crate::wire::IcmpKind;
 
 /// Known timeouts named per gap at most.
 const NAMED: usize = 3;
@@ -76,7 +76,7 @@ impl FlowBuilder<'_> {
                 Orientation::Handshake => "handshake",
                 Orientation::Inferred => "inferred",
             },
-            tunnel: extras.and_then(|extras| extras.tunnel).map(tunnel),
+            tunnel: extras.and_then(|extras| extras.tunnel).map(words::tunnel),
             real_client: flow.real_client().map(|client| client.to_string()),
             first_time: rfc3339(flow.first.time),
             last_time: rfc3339(flow.last.time),
@@ -253,17 +253,5 @@ impl FlowBuilder<'_> {
             timeout_s: verdict.timeout.map(Span::as_secs_f64),
             frames: verdict.frames.iter().map(|id| frame(*id, self.several_files)).collect(),
         }
-    }
-}
-
-fn tunnel(tunnel: Tunnel) -> String {
-    match tunnel {
-        Tunnel::Gre(None) => "gre".to_owned(),
-        Tunnel::Gre(Some(key)) => format!("gre key {key}"),
-        Tunnel::Erspan(session) => format!("erspan session {session}"),
-        Tunnel::IpInIp => "ip-in-ip".to_owned(),
-        Tunnel::Vxlan(vni) => format!("vxlan vni {vni}"),
-        Tunnel::Geneve(vni) => format!("geneve vni {vni}"),
-        Tunnel::Gtpu(teid) => format!("gtp-u teid {teid}"),
     }
 }

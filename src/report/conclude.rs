@@ -3,22 +3,23 @@
 mod assumption;
 mod findings;
 mod gather;
+mod pings;
 mod quality;
 mod sentence;
+mod services;
 
 use crate::analyzer::FileAccount;
 use crate::capture::CaptureInfo;
 use crate::flow::SegmentKind;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::report::judged::{Asked, Judged, frame};
-use crate::report::model::{self, Candidate, Frame, Report, Service};
+use crate::report::model::{self, Candidate, Frame, Report};
 use crate::report::numbers::FlowNumbers;
 use crate::report::units::rfc3339;
 use crate::time::Span;
 use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
 use crate::verdict::inventory::{Held, Idle, Ranking};
-use crate::verdict::service::Bracket;
 
 use gather::{Gathered, Group};
 
@@ -36,14 +37,15 @@ pub(crate) fn report(
     asked: Asked<'_>,
 ) -> Report {
     let gathered = Gathered::from(timelines, numbers);
-    let services = services(timelines, table);
+    let services = services::services(timelines, table);
     let findings = findings::findings(timelines, &gathered, table, several_files, asked.stack);
     let captures = captures(timelines, several_files);
-    let summary = sentence::summary(timelines, &gathered, &services, table);
+    let summary = sentence::summary(timelines, &gathered, table);
     Report {
         captures,
         inventory: inventory(timelines),
         services,
+        groups: services::groups(timelines, table),
         findings,
         summary,
         assumption: asked.assume.map(|entry| assumption::test(entry, timelines, numbers, several_files)),
@@ -82,33 +84,6 @@ const fn table_clock(clock: Clock) -> timeouts::Clock {
     match clock {
         Clock::Packet => timeouts::Clock::Packet,
         Clock::Payload => timeouts::Clock::Payload,
-    }
-}
-
-fn services(timelines: &[Judged], table: &Table) -> Vec<Service> {
-    let all = timelines.iter().flat_map(|judged| judged.services.ranked());
-    all.map(|(server, service)| {
-        let (clock, bracket) = service.telling();
-        let is_timer = bracket.died > bracket.ambiguous;
-        Service {
-            server: server.to_string(),
-            flows: service.flows,
-            died: bracket.died - bracket.ambiguous,
-            clock: clock.name(),
-            survived_max_s: bracket.survived_max.map(Span::as_secs_f64),
-            died_min_s: bracket.died_min.filter(|_| is_timer).map(Span::as_secs_f64),
-            died_max_s: bracket.died_max.filter(|_| is_timer).map(Span::as_secs_f64),
-            candidates: candidates(table, clock, bracket).into_iter().take(CANDIDATES).map(candidate).collect(),
-        }
-    })
-    .collect()
-}
-
-/// Known timeouts inside the bracket of a service.
-fn candidates<'a>(table: &'a Table, clock: Clock, bracket: &Bracket) -> Vec<timeouts::Candidate<'a>> {
-    match bracket.died_min.filter(|_| bracket.died > bracket.ambiguous) {
-        Some(upper) => known_in(table, clock, bracket.survived_max, upper, bracket.manner()),
-        None => Vec::new(),
     }
 }
 

@@ -35,6 +35,7 @@ pub fn render(report: &Report, flows: &impl Flows, options: &JsonOptions, out: &
     member(out, "flows_total", &report.flows_total)?;
     member(out, "verdicts", &Counts(&report.verdicts))?;
     list(out, "services", report.services.iter())?;
+    list(out, "groups", report.groups.iter())?;
     member(out, "inventory", &report.inventory)?;
     key(out, "findings")?;
     elements(out, report.findings.iter())?;
@@ -121,6 +122,7 @@ mod tests {
                 "flows_total",
                 "verdicts",
                 "services",
+                "groups",
                 "inventory",
                 "findings"
             ]

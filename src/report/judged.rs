@@ -2,15 +2,17 @@
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
+use crate::flow::heads::Hello;
 use crate::flow::{Direction, Flow, FrameId};
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
 use crate::verdict::Verdict;
 use crate::verdict::advice::Stack;
+use crate::verdict::group::Groups;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::quality::{Limits, ceiling, limits};
-use crate::verdict::service::Services;
+use crate::verdict::service::{Service, Services};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
 pub struct Timeline {
@@ -33,6 +35,8 @@ pub struct Asked<'a> {
 pub(crate) struct Judged {
     pub(crate) timeline: Timeline,
     pub(crate) services: Services,
+    /// Services behind one box.
+    pub(crate) groups: Groups,
     /// What limits the verdicts.
     pub(crate) limits: Limits,
     /// Connections that hold a place without using it.
@@ -47,7 +51,18 @@ impl Judged {
         }
         let services = Services::gather(&timeline.analysis);
         let inventory = Inventory::take(&timeline.analysis);
-        Self { timeline, services, limits, inventory }
+        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory };
+        judged.groups = judged.groups();
+        judged
+    }
+
+    fn groups(&self) -> Groups {
+        if !self.services.several_died() {
+            return Groups::default();
+        }
+        let died = |flow: &&Flow| self.services.of(flow.server()).is_some_and(Service::has_deaths);
+        let flows = self.timeline.analysis.flows.iter().filter(died);
+        Groups::form(&self.services, flows.map(|flow| (flow, self.verdict(flow))))
     }
 
     /// The verdict on `flow`, no surer than the capture allows.
@@ -75,12 +90,25 @@ pub(crate) const fn frame(id: FrameId, several_files: bool) -> Frame {
 pub(crate) fn request(flow: &Flow) -> Option<String> {
     flow.end(Direction::FromResponder).last?;
     let heads = flow.heads()?;
-    let server_name = heads.tls().and_then(|hello| hello.server_name.as_ref());
-    match (heads.request(Direction::FromInitiator), heads.host(Direction::FromInitiator), server_name) {
-        (Some(name), Some(host), _) => Some(format!("{name} (host {host})")),
-        (Some(name), None, Some(server_name)) => Some(format!("{name} to {server_name}")),
-        (Some(name), None, None) => Some(name.to_owned()),
-        (None, _, Some(server_name)) => Some(format!("something encrypted, to {server_name}")),
-        (None, _, None) => None,
+    let name = heads.request(Direction::FromInitiator);
+    if let Some(hello) = heads.tls() {
+        return Some(format!("{}{}", name.unwrap_or("TLS data"), tls(hello)));
     }
+    let host = heads.host(Direction::FromInitiator);
+    Some(match host {
+        Some(host) => format!("{} (host {host})", name?),
+        None => name?.to_owned(),
+    })
+}
+
+/// What the hello of a TLS connection tells of what is encrypted.
+fn tls(hello: &Hello) -> String {
+    let server_name = hello.server_name.as_ref().map(|name| format!("SNI {name}"));
+    let protocol = match (&hello.agreed, &hello.alpn) {
+        (Some(agreed), _) => Some(format!("ALPN {agreed}")),
+        (None, Some(offered)) => Some(format!("ALPN {offered} offered")),
+        (None, None) => None,
+    };
+    let known: Vec<_> = server_name.into_iter().chain(protocol).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
 }

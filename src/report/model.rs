@@ -16,6 +16,8 @@ pub struct Report {
     pub captures: Vec<Capture>,
     /// Servers with what their flows say of a timer on the path, those with deaths first.
     pub services: Vec<Service>,
+    /// Services behind one box, those with the most deaths first.
+    pub groups: Vec<Group>,
     /// Connections that hold a place without using it; `None` where there are none.
     pub inventory: Option<Inventory>,
     /// Conclusions, the most severe first.
@@ -388,8 +390,58 @@ pub struct Service {
     pub died_min_s: Option<f64>,
     /// Longest gap that died.
     pub died_max_s: Option<f64>,
+    /// The timer itself, where it was seen to fire: the least and the greatest gap at its kills.
+    pub timer_range_s: Option<[f64; 2]>,
+    /// Why no single timer explains these gaps, and what does; null where one does.
+    pub contradiction: Option<String>,
+    /// The paths of the clients, where they explain it: those that kill, and last everybody else.
+    pub paths: Vec<Path>,
     /// Known timeouts inside the bracket, the likeliest first.
     pub candidates: Vec<Candidate>,
+}
+
+/// Flows of a service whose clients come by one path.
+#[derive(Clone, Debug, Serialize)]
+pub struct Path {
+    /// Whose flows these are, in words; null for everybody else's.
+    pub clients: Option<String>,
+    /// Flows.
+    pub flows: u64,
+    /// Flows that died while idle.
+    pub died: u64,
+    /// Longest gap of any packet that survived.
+    pub survived_max_s: Option<f64>,
+    /// Shortest gap that died.
+    pub died_min_s: Option<f64>,
+    /// Longest gap that died.
+    pub died_max_s: Option<f64>,
+}
+
+/// Services behind one box, or behind boxes that are alike.
+#[derive(Clone, Debug, Serialize)]
+pub struct Group {
+    /// The services, `addr:port`.
+    pub members: Vec<String>,
+    /// Flows toward them in all.
+    pub flows: u64,
+    /// Flows that died while idle by the same hand.
+    pub died: u64,
+    /// `packet` or `payload`: the clock that the bracket is on.
+    pub clock: &'static str,
+    /// How they were killed: `rst-both`, `rst-on-next-packet`, `silent-drop` or `fin`.
+    pub manner: &'static str,
+    /// Longest gap that survived at any of them.
+    pub survived_max_s: Option<f64>,
+    /// Shortest gap that died.
+    pub died_min_s: Option<f64>,
+    /// Longest gap that died.
+    pub died_max_s: Option<f64>,
+    /// The timer itself, where it was seen to fire: the least and the greatest gap at its kills.
+    pub timer_range_s: Option<[f64; 2]>,
+    /// Known timeouts inside the bracket, the likeliest first.
+    pub candidates: Vec<Candidate>,
+    /// Why one box is taken to stand before them, and what speaks against it.
+    pub reasons: Vec<String>,
 }
 
 /// A known timeout that fits.
@@ -460,7 +512,7 @@ pub struct Holder {
 /// One conclusion.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// Stable identifier: a verdict id.
+    /// Stable identifier: a verdict id, or `too-many-pings`.
     pub id: &'static str,
     /// `high`, `medium` or `low`.
     pub severity: &'static str,

@@ -19,6 +19,7 @@ pub(crate) fn empty() -> (Report, Table) {
     let report = Report {
         captures: vec![capture("empty.pcap", 0)],
         services: Vec::new(),
+        groups: Vec::new(),
         inventory: None,
         findings: Vec::new(),
         summary: Summary { sentence: "The capture holds no packets.".to_owned(), next_step: None },
@@ -48,6 +49,7 @@ pub(crate) fn incident() -> (Report, Table) {
     let report = Report {
         captures: vec![capture],
         services: vec![service()],
+        groups: Vec::new(),
         inventory: None,
         findings: vec![finding()],
         summary: Summary {
@@ -172,6 +174,9 @@ fn service() -> Service {
         survived_max_s: Some(60.0),
         died_min_s: Some(90.04),
         died_max_s: Some(90.04),
+        timer_range_s: Some([90.04, 90.04]),
+        contradiction: None,
+        paths: Vec::new(),
         candidates: vec![Candidate {
             id: "alibaba-lvs-fullnat-established".to_owned(),
             vendor: "Alibaba".to_owned(),

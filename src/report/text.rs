@@ -7,13 +7,14 @@ mod captures;
 mod cells;
 mod flows;
 mod page;
+mod services;
 
 use std::io::{self, Write};
 
 use self::page::Page;
 use super::Listed;
 use super::escape::escaped;
-use super::model::{Candidate, Finding, Flows, Holder, Report, Service};
+use super::model::{Candidate, Finding, Flows, Holder, Report};
 use super::units::{self, TimeFormat};
 use crate::time::Span;
 
@@ -60,7 +61,7 @@ pub fn render(report: &Report, flows: &impl Flows, options: &TextOptions, out: &
     }
     findings(report, options, &mut page)?;
     flows::render(report, flows, options, &mut page)?;
-    services(report, options, &mut page)?;
+    services::render(report, options, &mut page)?;
     inventory(report, &mut page)?;
     captures::render(report, options, &mut page)
 }
@@ -115,23 +116,6 @@ fn advice<'a>(
     Ok(())
 }
 
-fn services(report: &Report, options: &TextOptions, page: &mut Page<'_, impl Write>) -> io::Result<()> {
-    let telling = |service: &&Service| service.died > 0 || service.survived_max_s.is_some();
-    let telling: Vec<_> = report.services.iter().filter(telling).collect();
-    if telling.is_empty() {
-        return Ok(());
-    }
-    page.heading("Services")?;
-    for service in telling.iter().take(options.most()) {
-        let flows = units::plural(service.flows, "flow");
-        let died = if service.died == 0 { "none".to_owned() } else { units::count(service.died) };
-        let text = format!("{flows}, {died} died of silence: {}", bracket(service));
-        page.paragraph(&format!("{}  ", escaped(&service.server)), &text)?;
-        candidates(&service.candidates, page)?;
-    }
-    page.more(telling.len().saturating_sub(options.most()), "service")
-}
-
 /// Connections that hold a place without using it, and who holds the most.
 fn inventory(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()> {
     let Some(inventory) = &report.inventory else { return Ok(()) };
@@ -159,22 +143,6 @@ fn inventory(report: &Report, page: &mut Page<'_, impl Write>) -> io::Result<()>
         page.paragraph(&format!("  {whose}: "), &named.collect::<Vec<_>>().join(", "))?;
     }
     Ok(())
-}
-
-/// What the gaps of a service say of a timer.
-fn bracket(service: &Service) -> String {
-    let clock = if service.clock == "payload" { "without payload" } else { "without packets" };
-    let length = |secs: f64| units::duration(Span::from_secs_f64(secs));
-    let died = |least: f64| match service.died_max_s {
-        Some(most) if length(most) != length(least) => format!("{} to {}", length(least), length(most)),
-        _ => length(least),
-    };
-    match (service.survived_max_s, service.died_min_s) {
-        (Some(survived), Some(least)) => format!("{} {clock} survived, {} did not", length(survived), died(least)),
-        (None, Some(least)) => format!("{} {clock} did not survive; no shorter gap was seen that did", died(least)),
-        (Some(survived), None) => format!("{} {clock} survived", length(survived)),
-        (None, None) => "no gap to measure".to_owned(),
-    }
 }
 
 fn candidates(candidates: &[Candidate], page: &mut Page<'_, impl Write>) -> io::Result<()> {

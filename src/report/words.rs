@@ -5,6 +5,7 @@ use crate::report::units::{duration, plural, seconds};
 use crate::timeouts::Expiry;
 use crate::verdict::settings::nearby::Sign;
 use crate::verdict::{Reason, VerdictId};
+use crate::wire::Tunnel;
 
 /// One piece of evidence as a clause.
 #[must_use]
@@ -100,6 +101,12 @@ fn course_reason(reason: &Reason) -> String {
         Reason::SynRefused => "the SYN was answered by a RST".to_owned(),
         Reason::IcmpError => "an ICMP error came back".to_owned(),
         Reason::DataAfterFin => "the client's data met the server's FIN".to_owned(),
+        Reason::SurvivedLonger(span) => {
+            format!(
+                "the flow had survived {}, so that the shorter silence before the end is no idle timer's",
+                duration(*span)
+            )
+        }
         Reason::OneSided => "only one direction was captured".to_owned(),
         Reason::AlsoFits(id) => format!("{} would look the same", id.name()),
         Reason::LikeOthers(died, Some(survived)) => {
@@ -110,6 +117,22 @@ fn course_reason(reason: &Reason) -> String {
             format!("{died} flows of this service ended {} after they began, silent or not", duration(*age))
         }
         Reason::Limited(limit) => format!("the capture allows no surer statement ({})", limit.name()),
+        Reason::Outlived(survived, died) => format!(
+            "no single timer explains it: {} survived in this service, {} did not",
+            duration(*survived),
+            duration(*died)
+        ),
+        Reason::Scattered(least, most) => format!(
+            "no single timer explains it: flows of this service were killed after {} and after {}",
+            duration(*least),
+            duration(*most)
+        ),
+        Reason::ClosedTogether(closes) => {
+            format!("{closes} idle connections were closed in one moment after unlike silences, as by a restart")
+        }
+        Reason::PeerLost => {
+            "flows of this service that were in use went unanswered too, as when the host itself is gone".to_owned()
+        }
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),
@@ -200,5 +223,19 @@ pub const fn manner(expiry: Expiry) -> &'static str {
         Expiry::Http408 => "HTTP 408",
         Expiry::Http504 => "HTTP 504",
         Expiry::Unknown => "an unknown way",
+    }
+}
+
+/// A tunnel by its kind and number.
+#[must_use]
+pub fn tunnel(tunnel: Tunnel) -> String {
+    match tunnel {
+        Tunnel::Gre(None) => "gre".to_owned(),
+        Tunnel::Gre(Some(key)) => format!("gre key {key}"),
+        Tunnel::Erspan(session) => format!("erspan session {session}"),
+        Tunnel::IpInIp => "ip-in-ip".to_owned(),
+        Tunnel::Vxlan(vni) => format!("vxlan vni {vni}"),
+        Tunnel::Geneve(vni) => format!("geneve vni {vni}"),
+        Tunnel::Gtpu(teid) => format!("gtp-u teid {teid}"),
     }
 }

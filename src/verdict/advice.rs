@@ -13,7 +13,7 @@ use crate::flow::gaps::Clock;
 use crate::time::Span;
 use crate::timeouts::{Entry, Refresh};
 use crate::verdict::VerdictId;
-use crate::verdict::settings::Settings;
+use crate::verdict::settings::{Estimate, Settings};
 
 use figures::{Figures, Lifetime, PayloadFigures};
 
@@ -44,6 +44,8 @@ pub struct Situation<'a> {
     pub died_min: Option<Span>,
     /// The timer itself (for `age-limit` the age), where the capture shows more than a bound.
     pub timeout: Option<Span>,
+    /// The silence that the flow died of, which the probes of both ends speak about.
+    pub silence: Option<Span>,
     /// The end that opened the connection.
     pub client: Side,
     /// The other end.
@@ -79,6 +81,18 @@ pub struct Side {
     pub half_closed: bool,
     /// Whether it still believes in the connection.
     pub half_open: bool,
+    /// What its host does on other flows, where it sent no probe on this one.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// Keepalive of the same host on another flow: a setting of its kernel, most often, which says nothing of a socket that does
+/// not ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Silence before the first probe.
+    pub time: Estimate,
+    /// The number of that flow in the report.
+    pub flow: u32,
 }
 
 /// What a connection carries.
@@ -283,6 +297,7 @@ fn suggested(situation: &Situation<'_>, remedy: &Remedy) -> Vec<Stack> {
     match remedy {
         Remedy::Keepalive(_) => stack.into_iter().chain([Stack::Linux, per_socket(situation)]).collect(),
         Remedy::Payload(_) | Remedy::Lifetime(_) => stack.into_iter().collect(),
+        Remedy::Nothing if situation.too_many_pings => vec![Stack::Grpc],
         Remedy::TooShort(_) | Remedy::Nothing => Vec::new(),
     }
 }
@@ -297,6 +312,7 @@ fn for_stack(situation: &Situation<'_>, remedy: &Remedy, stack: Stack) -> Option
         Remedy::Keepalive(figures) => keepalive::recipe(stack, *figures, situation),
         Remedy::Payload(figures) => timers::payload(stack, *figures, situation),
         Remedy::Lifetime(lifetime) => timers::lifetime(stack, *lifetime),
+        Remedy::Nothing if situation.too_many_pings && stack == Stack::Grpc => timers::grpc_pings(),
         Remedy::TooShort(_) | Remedy::Nothing => return None,
     };
     Some(Advice { stack: stack.name(), text: recipe.text, snippet: recipe.snippet })

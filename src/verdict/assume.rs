@@ -9,7 +9,8 @@
 //!    later than the timer fires at the latest, or that died in a manner in which the box is documented not to kill.
 //! 4. A close in good order is an end's own doing where the box passes packets on: it says nothing about the box.
 //! 5. The assumption holds where flows died as the row says and nothing contradicts it; without either it is untested.
-//! 6. Services may be reached by different paths. It is enough that it holds for one of them.
+//! 6. Services behind one box are tried as one, and of a service of which only some paths kill those paths by themselves.
+//! 7. Others may be reached by different paths. It is enough that it holds for one of them.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +18,33 @@ use crate::flow::gaps::{Clock, Gap, Gaps, Outcome};
 use crate::flow::{Flow, FrameId, SegmentKind, Socket};
 use crate::time::Span;
 use crate::timeouts::{Basis, Counts, Entry, Expiry, JITTER, Layer, Origin, Refresh, State, lateness};
-use crate::verdict::service::manner;
+use crate::verdict::bracket::manner;
 use crate::verdict::{Confidence, Verdict, VerdictId};
 
-/// Tests whether the path of `flows` can go through the box of `entry`; each flow comes with its number and its verdict.
+/// Tests whether the path of `flows` can go through the box of `entry`; each flow comes with what it speaks for, its number
+/// and its verdict.
 #[must_use]
-pub fn assume<'a>(entry: &Entry, flows: impl IntoIterator<Item = (u32, &'a Flow, Verdict)>) -> Assumption {
-    let mut assumption = Assumption { obstacle: Obstacle::of(entry), services: BTreeMap::new() };
+pub fn assume<'a>(entry: &Entry, flows: impl IntoIterator<Item = (Subject, u32, &'a Flow, Verdict)>) -> Assumption {
+    let mut assumption = Assumption { obstacle: Obstacle::of(entry), trials: BTreeMap::new() };
     if assumption.obstacle.is_none() {
-        for (number, flow, verdict) in flows {
+        for (subject, number, flow, verdict) in flows {
             for seen in sightings(entry, number, flow, &verdict) {
-                assumption.services.entry(flow.server()).or_default().weigh(entry, seen);
+                assumption.trials.entry(subject).or_default().weigh(entry, seen);
             }
         }
     }
     assumption
+}
+
+/// Flows that take one path, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// Those toward services behind one box, by timeline and place among its groups.
+    Group(usize, usize),
+    /// Those toward one service.
+    Service(Socket),
+    /// Those toward a service of which other paths kill.
+    OtherPaths(Socket),
 }
 
 /// What came of an assumption.
@@ -39,15 +52,15 @@ pub fn assume<'a>(entry: &Entry, flows: impl IntoIterator<Item = (u32, &'a Flow,
 pub struct Assumption {
     /// Why no capture can test it.
     pub obstacle: Option<Obstacle>,
-    /// What the flows toward each server say of it; servers without a silence that came out are left out.
-    pub services: BTreeMap<Socket, Trial>,
+    /// What the flows of each subject say of it; subjects without a silence that came out are left out.
+    pub trials: BTreeMap<Subject, Trial>,
 }
 
 impl Assumption {
-    /// What the services say together: it holds if it holds for one of them.
+    /// What the subjects say together: it holds if it holds for one of them.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        self.services.values().map(Trial::standing).max().unwrap_or(Standing::Untested)
+        self.trials.values().map(Trial::standing).max().unwrap_or(Standing::Untested)
     }
 }
 
@@ -95,7 +108,7 @@ impl Obstacle {
     }
 }
 
-/// What the flows toward one server say of the assumption. Every tally counts flows.
+/// What the flows of one subject say of the assumption. Every tally counts flows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trial {
     /// Survived longer than the timer can be late.

@@ -13,7 +13,7 @@ const TOGETHER: Span = Span::from_millis(50);
 /// Answers under this time are too close to the capture point to tell a box from a host.
 const NEAR: Span = Span::from_millis(1);
 /// Windows that name a vendor: Citrix NetScaler, no control block (CTX583058) and idle clean-up (CTX492010).
-const VENDOR_WINDOWS: [u16; 2] = [8201, 9300];
+pub(crate) const VENDOR_WINDOWS: [u16; 2] = [8201, 9300];
 /// A hop limit this far from the sender's is another sender's; less may be another path (ECMP).
 const FAR_HOPS: u8 = 3;
 
@@ -107,8 +107,11 @@ fn weigh_delay(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     if least < NEAR || !trigger.seq_is_its_ack {
         return;
     }
+    // Without the handshake all that was measured may be delayed acknowledgments (RFC 9293 3.8.6.3), while a RST is
+    // never delayed.
+    let measured = flow.end(Direction::FromInitiator).isn.is_some() && flow.end(Direction::FromResponder).isn.is_some();
     if delay.times(2) < least {
-        scales.against(5, Reason::TooFast(delay, least));
+        scales.against(if measured { 5 } else { 2 }, Reason::TooFast(delay, least));
     } else if delay.times(10) >= least.times(8) {
         scales.for_endpoint(2, Reason::AsFastAsSender(delay, least));
     }
@@ -129,7 +132,11 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
             let nearest = nearest_hop_limit(baseline.hop_limits, reset.hop_limit);
             // One or two hops more than a steady sender's: something nearer than it; fewer may be another path.
             let steady = baseline.hop_limits.iter().filter(|(_, count)| *count > 0).count() == 1;
+            // A SYN alone is no baseline: a scanner makes its own, and the kernel that answers the SYN-ACK another.
+            let syn_alone = reset.trigger.is_some_and(|trigger| trigger.kind == SegmentKind::SynAck);
             let points = match distance {
+                _ if syn_alone => 1,
+                FAR_HOPS.. if !reset.has_ack && is_kernels_own(reset.hop_limit, nearest) => 1,
                 1..FAR_HOPS if steady && reset.hop_limit > nearest => 3,
                 1..FAR_HOPS => 1,
                 _ => 4,
@@ -149,7 +156,9 @@ fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     let twin = flow
         .resets()
         .find(|other| other.direction != reset.direction && other.mark.time.since(reset.mark.time).abs() <= TOGETHER);
-    let spontaneous = reset.trigger.is_none() && reset.silence >= flow.gap_threshold();
+    // What was not captured may have provoked it.
+    let receiver_seen = flow.end(reset.direction.reverse()).last.is_some();
+    let spontaneous = receiver_seen && reset.trigger.is_none() && reset.silence >= flow.gap_threshold();
     let twin_spontaneous = twin.is_some_and(|twin| twin.trigger.is_none());
     if let Some(twin) = twin.filter(|_| spontaneous || twin_spontaneous) {
         let apart = twin.mark.time.since(reset.mark.time).abs();
@@ -161,11 +170,12 @@ fn weigh_silence(flow: &Flow, reset: &Reset, scales: &mut Scales) {
     let gave_up = flow.probes(reset.direction).is_some_and(|probes| probes.keepalive.run > 0)
         || flow.end(reset.direction).in_flight();
     if spontaneous && !gave_up {
-        // A live socket that aborts sends RST with ACK; out of silence a bare one is a box's.
-        scales.against(if reset.has_ack { 0 } else { 4 }, Reason::Spontaneous(reset.silence));
+        // A live socket that aborts sends RST with ACK; out of silence a bare one is a box's, unless the capture lacks
+        // the one segment that provoked it: the absence of a sign alone convicts nobody.
+        scales.against(if reset.has_ack { 0 } else { 3 }, Reason::Spontaneous(reset.silence));
     }
     if reset.has_fullnat_mark() {
-        scales.against(if spontaneous { 2 } else { 0 }, Reason::FullnatMark);
+        scales.against(if spontaneous { 3 } else { 0 }, Reason::FullnatMark);
     }
     if VENDOR_WINDOWS.contains(&reset.window) && reset.window != flow.end(reset.direction).window.unwrap_or(0) {
         scales.against(3, Reason::VendorCode(reset.window));
@@ -198,6 +208,13 @@ fn weigh_shape(flow: &Flow, reset: &Reset, scales: &mut Scales) {
             scales.against(1, Reason::IpIdBreaks);
         }
     }
+}
+
+/// Whether a hop limit is the default of the kernel whose sockets send 255 by choice (RFC 5082), after as many routers: a
+/// host without the connection answers with its kernel's own.
+fn is_kernels_own(hop_limit: u8, of_sockets: u8) -> bool {
+    let routers = u8::MAX - of_sockets;
+    of_sockets > 128 && [64_u8, 128].into_iter().any(|default| default.checked_sub(routers) == Some(hop_limit))
 }
 
 fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {

@@ -88,14 +88,32 @@ fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
     if sender.fin_end.is_some() && receiver.fin_end.is_some() || flow.fin_acknowledged(reset.direction.reverse()) {
         return Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose);
     }
-    if sender.fin_end.is_some() && who.origin != Origin::Middlebox {
+    // An end that has closed answers what still comes by RST: a box has to be seen clearly.
+    let is_box = who.origin == Origin::Middlebox && who.confidence > Confidence::Possible;
+    if sender.fin_end.is_some() && !is_box {
         return after_own_fin(flow, reset);
     }
+    let one_sided = receiver.last.is_none() && who.origin != Origin::Endpoint && !reset.sender_lives;
     match (gap, reset.trigger.is_none()) {
+        _ if one_sided => Verdict::new(VerdictId::Inconclusive, Confidence::Possible).because(Reason::OneSided),
+        (Some(gap), _) if who.origin == Origin::Middlebox && survived_longer(flow, &gap).is_some() => {
+            let confidence = who.confidence.min(Confidence::Likely);
+            let longer = survived_longer(flow, &gap).map(Reason::SurvivedLonger);
+            longer.into_iter().fold(Verdict::new(VerdictId::InjectedReset, confidence), Verdict::because)
+        }
         (Some(gap), true) => spontaneous(flow, &gap, who),
         (Some(gap), false) => provoked(flow, &gap, reset, who),
         (None, _) => without_gap(reset, who),
     }
+}
+
+/// A silence that the flow survived and that is longer than `gap` by more than the sweep of any timer: then `gap` is not
+/// what killed it. Half-closed connections have timers of their own.
+fn survived_longer(flow: &Flow, gap: &Gap) -> Option<Span> {
+    const SWEEP: Span = Span::from_secs(2);
+    let survived = flow.packet_gaps()?.longest_survived()?.length;
+    let latest = gap.length.plus(SWEEP.max(Span::from_nanos(gap.length.as_nanos() / 8)));
+    (!gap.half_closed && survived > latest).then_some(survived)
 }
 
 /// The sender of the RST asked, got no answer, and gave up.
@@ -126,7 +144,8 @@ fn gave_up(flow: &Flow, reset: &Reset, who: &Attribution) -> Option<Verdict> {
 fn after_own_fin(flow: &Flow, reset: &Reset) -> Verdict {
     let (closer, other) = (flow.end(reset.direction), flow.end(reset.direction.reverse()));
     let sent_after = closer.fin_time.is_some_and(|fin| other.last_payload.is_some_and(|sent| sent >= fin));
-    if sent_after && reset.direction == Direction::FromResponder {
+    // Or before it, and met it on its way: the FIN does not acknowledge it.
+    if (sent_after || other.in_flight()) && reset.direction == Direction::FromResponder {
         return Verdict::new(VerdictId::CloseRace, Confidence::Likely).because(Reason::DataAfterFin);
     }
     Verdict::new(VerdictId::Graceful, Confidence::Likely).because(Reason::AfterClose)
@@ -219,14 +238,19 @@ fn unanswered(flow: &Flow, end: Timestamp) -> Option<Verdict> {
 /// Data without an answer: the box forgot the flow, if a silence came before.
 fn unanswered_data(flow: &Flow, direction: Direction) -> Verdict {
     let repeats = flow.end(direction).counters.retransmissions;
-    let gap = flow.packet_gaps().and_then(|gaps| gaps.died());
+    let gap = flow.packet_gaps().and_then(|gaps| gaps.died()).filter(|gap| survived_longer(flow, gap).is_none());
     let (id, confidence) = match gap {
         Some(gap) if gap.half_closed => (VerdictId::HalfClosedTimeout, Confidence::Possible),
         Some(_) => (VerdictId::IdleDrop, Confidence::Likely),
         None => (VerdictId::RetransmissionExhausted, Confidence::Likely),
     };
     let verdict = Verdict::new(id, confidence).of_gap(Clock::Packet, gap).because(Reason::DataUnanswered(repeats));
-    Verdict { half_open: Some(direction.reverse()), ..verdict }
+    let verdict = Verdict { half_open: Some(direction.reverse()), ..verdict };
+    if id.is_idle_death() && flow.extras().is_some_and(|extras| extras.icmp.total() > 0) {
+        // A router that cannot reach the host any more says that it vanished, not that a box forgot the flow.
+        return Verdict { confidence: Confidence::Possible, ..verdict }.because(Reason::IcmpError);
+    }
+    verdict
 }
 
 /// Whether the sender in `direction` ended before a window that stayed closed.

@@ -4,94 +4,17 @@
 use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
-use crate::flow::gaps::{Clock, Gaps, LEAST_GAP};
-use crate::flow::resets::Reset;
-use crate::flow::{Flow, Orientation, Socket};
-use crate::time::{Span, Timestamp};
-use crate::timeouts::Expiry;
-use crate::verdict::attribution::decisive;
+use crate::flow::gaps::Clock;
+use crate::flow::{Flow, Socket};
+use crate::verdict::ages::{Ages, died_of_age};
+use crate::verdict::bracket::{Bracket, Contradiction, is_ambiguous};
+use crate::verdict::company::{Company, repeated};
 use crate::verdict::outcome::judge;
+use crate::verdict::path::{Sorter, Split};
 use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
 
 /// Deaths from which on a bracket decides what one death leaves open.
 const DEATHS_THAT_TELL: u64 = 3;
-
-/// Silences of one clock over the flows of a service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bracket {
-    /// The longest that survived: the timer is longer.
-    pub survived_max: Option<Span>,
-    /// The shortest that died: the timer is no longer.
-    pub died_min: Option<Span>,
-    /// The longest that died.
-    pub died_max: Option<Span>,
-    /// How many died.
-    pub died: u64,
-    /// Deaths that one sign alone leaves open between a forgetful box and an end that gave up or forgot.
-    pub ambiguous: u64,
-    manner: Option<Expiry>,
-}
-
-impl Bracket {
-    /// Whether every silence that died was longer than every one that survived, and some survived.
-    #[must_use]
-    pub fn is_consistent(&self) -> bool {
-        matches!((self.survived_max, self.died_min), (Some(survived), Some(died)) if survived < died)
-    }
-
-    /// The most telling manner in which flows died: a kill that was seen before one that showed only later.
-    #[must_use]
-    pub const fn manner(&self) -> Option<Expiry> {
-        self.manner
-    }
-
-    fn survive(&mut self, length: Span) {
-        self.survived_max = Some(self.survived_max.map_or(length, |most| most.max(length)));
-    }
-
-    fn die(&mut self, length: Span, manner: Option<Expiry>) {
-        self.died += 1;
-        self.died_min = Some(self.died_min.map_or(length, |least| least.min(length)));
-        self.died_max = Some(self.died_max.map_or(length, |most| most.max(length)));
-        const TELLING: [Expiry; 4] = [Expiry::RstBoth, Expiry::Fin, Expiry::RstOnNextPacket, Expiry::SilentDrop];
-        self.manner = TELLING.into_iter().find(|telling| manner == Some(*telling) || self.manner == Some(*telling));
-    }
-}
-
-/// Ages at which flows died by a RST that no endpoint is known to have sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ages {
-    died: u64,
-    ages: Option<(Span, Span)>,
-    starts: Option<(Timestamp, Timestamp)>,
-    gaps: Option<(Span, Span)>,
-}
-
-impl Ages {
-    /// Whether the flows died at one age: alike in age, begun at different times, and with silences before the end that
-    /// are less alike than their ages.
-    #[must_use]
-    pub fn limit(&self) -> Option<Span> {
-        let ((youngest, oldest), (first, last)) = self.ages.zip(self.starts)?;
-        let spread = oldest.minus(youngest);
-        let alike = spread <= Span::from_secs(1).max(Span::from_nanos(oldest.as_nanos() / 20));
-        let begun_apart = last.since(first) > spread.times(3).max(LEAST_GAP);
-        let idle_alike = self
-            .gaps
-            .is_some_and(|(least, most)| least >= LEAST_GAP && most.minus(least) <= spread.max(Span::from_millis(100)));
-        (self.died >= DEATHS_THAT_TELL && alike && begun_apart && !idle_alike).then_some(youngest)
-    }
-
-    fn add(&mut self, flow: &Flow, end: Timestamp, silence: Span) {
-        fn widen<T: Copy + Ord>(bounds: &mut Option<(T, T)>, value: T) {
-            *bounds = Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))));
-        }
-        self.died += 1;
-        widen(&mut self.ages, end.since(flow.first.time));
-        widen(&mut self.starts, flow.first.time);
-        widen(&mut self.gaps, silence);
-    }
-}
 
 /// The flows toward one server, together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,9 +27,17 @@ pub struct Service {
     pub payload: Bracket,
     /// Ages at death.
     pub ages: Ages,
+    /// What happened beside any timer.
+    company: Company,
 }
 
 impl Service {
+    /// Whether flows died of silence, or may have.
+    #[must_use]
+    pub const fn has_deaths(&self) -> bool {
+        self.packet.died + self.packet.ambiguous + self.payload.died > 0
+    }
+
     /// The clock on which flows of the service died, with its bracket; any packet where none died.
     #[must_use]
     pub fn telling(&self) -> (Clock, &Bracket) {
@@ -122,6 +53,7 @@ impl Service {
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     by_server: HashMap<Socket, Service>,
+    splits: HashMap<Socket, Split>,
 }
 
 impl Services {
@@ -129,25 +61,41 @@ impl Services {
     #[must_use]
     pub fn gather(analysis: &Analysis) -> Self {
         let mut by_server: HashMap<Socket, Service> = HashMap::new();
-        for flow in &analysis.flows {
-            if flow.packet_gaps().is_none() && flow.payload_gaps().is_none() && flow.resets().next().is_none() {
-                continue;
-            }
-            let verdict = judge(flow, analysis);
-            by_server.entry(flow.server()).or_default().add(flow, &verdict);
+        for flow in analysis.flows.iter().filter(|flow| is_telling(flow)) {
+            by_server.entry(flow.server()).or_default().add(flow, &judge(flow, analysis));
         }
         for flow in &analysis.flows {
             if let Some(service) = by_server.get_mut(&flow.server()) {
                 service.flows += 1;
+                if !is_telling(flow) {
+                    service.ages.outlive(flow);
+                }
             }
         }
-        Self { by_server }
+        forget_aged(analysis, &mut by_server);
+        // What ended in one moment shows no timer of payload.
+        let stopped = by_server.values_mut().filter(|service| service.company.closed_in_one_moment());
+        stopped.for_each(|service| service.payload = Bracket::default());
+        let splits = splits(analysis, &by_server);
+        Self { by_server, splits }
+    }
+
+    /// How the paths to `server` differ, where its flows do not fit one timer and the paths explain why.
+    #[must_use]
+    pub fn split(&self, server: Socket) -> Option<&Split> {
+        self.splits.get(&server)
     }
 
     /// The service at `server`, if a flow of it was ever silent.
     #[must_use]
     pub fn of(&self, server: Socket) -> Option<&Service> {
         self.by_server.get(&server)
+    }
+
+    /// Whether flows to several servers died of silence, so that something may stand before all of them.
+    #[must_use]
+    pub fn several_died(&self) -> bool {
+        self.by_server.values().filter(|service| service.has_deaths()).nth(1).is_some()
     }
 
     /// All services: those with the most deaths first, then by address.
@@ -162,8 +110,18 @@ impl Services {
     #[must_use]
     pub fn judge(&self, flow: &Flow, analysis: &Analysis) -> Verdict {
         let verdict = judge(flow, analysis);
-        match self.of(flow.server()) {
-            Some(service) => refine(flow, verdict, service),
+        let Some(service) = self.of(flow.server()) else { return verdict };
+        let verdict = refine(flow, verdict, service);
+        // Where paths differ, each has a bracket of its own.
+        let disagreement = service.packet.contradiction().filter(|_| self.split(flow.server()).is_none());
+        match disagreement.filter(|_| is_kill_of_packet_timer(&verdict)) {
+            Some(contradiction) => {
+                let reason = match contradiction {
+                    Contradiction::Outlived(survived, died) => Reason::Outlived(survived, died),
+                    Contradiction::Scattered(least, most) => Reason::Scattered(least, most),
+                };
+                Verdict { confidence: Confidence::Possible, ..verdict }.because(reason)
+            }
             None => verdict,
         }
     }
@@ -171,81 +129,85 @@ impl Services {
 
 impl Service {
     fn add(&mut self, flow: &Flow, verdict: &Verdict) {
-        let survived = |gaps: Option<&Gaps>| gaps.and_then(Gaps::longest_survived).map(|gap| gap.length);
-        if let Some(length) = survived(flow.packet_gaps()) {
-            self.packet.survive(length);
-        }
-        // The silence that a server's words or FIN ended is what it died of, though it was answered.
-        let closing = verdict.gap.filter(|(clock, _)| *clock == Clock::Payload).map(|(_, gap)| gap.length);
-        if let Some(length) = survived(flow.payload_gaps()).filter(|length| Some(*length) != closing) {
-            self.payload.survive(length);
-        }
-        if let Some(reset) = died_of_age(flow, verdict) {
-            self.ages.add(flow, reset.mark.time, reset.silence);
-        }
-        let Some((clock, gap)) = verdict.gap.filter(|(_, gap)| !gap.half_closed) else {
-            return;
-        };
-        let bracket = match clock {
-            Clock::Packet => &mut self.packet,
-            Clock::Payload => &mut self.payload,
-        };
-        if verdict.id.is_idle_death() {
-            bracket.die(gap.length, manner(verdict.id));
-        } else if is_ambiguous(verdict) {
-            bracket.ambiguous += 1;
-            bracket.die(gap.length, None);
-        }
+        self.packet.add(Clock::Packet, flow, verdict);
+        self.payload.add(Clock::Payload, flow, verdict);
+        self.ages.add(flow, verdict);
+        self.company.add(flow, verdict);
     }
 }
 
-/// The RST that ended the flow, if an age limit could have sent it: its beginning is known, and no endpoint aborted it.
-fn died_of_age<'a>(flow: &'a Flow, verdict: &Verdict) -> Option<&'a Reset> {
-    let fits = matches!(verdict.id, VerdictId::InjectedReset | VerdictId::IdleReset | VerdictId::Inconclusive);
-    let (reset, _) = decisive(flow).filter(|_| fits && flow.orientation == Orientation::Handshake)?;
-    flow.is_established().then_some(reset)
+/// Whether a flow was ever silent, reset, or repeated anything.
+fn is_telling(flow: &Flow) -> bool {
+    repeated(flow) || flow.packet_gaps().is_some() || flow.payload_gaps().is_some() || flow.resets().next().is_some()
 }
 
-/// Whether a box that forgot the flow would look the same.
-fn is_ambiguous(verdict: &Verdict) -> bool {
-    verdict.id == VerdictId::KeepaliveExhausted
-        || verdict.id == VerdictId::Inconclusive
-            && verdict.reasons.contains(&Reason::AlsoFits(VerdictId::IdleResetNext))
+/// Whether a box is said to have killed the flow for want of packets, at a timer that is the same for the whole service.
+fn is_kill_of_packet_timer(verdict: &Verdict) -> bool {
+    let by_packets = verdict.gap.is_some_and(|(clock, gap)| clock == Clock::Packet && !gap.half_closed);
+    by_packets && matches!(verdict.id, VerdictId::IdleReset | VerdictId::IdleResetNext | VerdictId::IdleDrop)
 }
 
-/// How a flow of that verdict was killed.
-#[must_use]
-pub const fn manner(id: VerdictId) -> Option<Expiry> {
-    match id {
-        VerdictId::IdleReset => Some(Expiry::RstBoth),
-        VerdictId::IdleResetNext => Some(Expiry::RstOnNextPacket),
-        VerdictId::IdleDrop => Some(Expiry::SilentDrop),
-        VerdictId::IdleClose => Some(Expiry::Fin),
-        _ => None,
+/// Takes the deaths out of the brackets that a limit of age explains: silence did not kill those.
+fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
+    let mut any = false;
+    for service in by_server.values_mut().filter(|service| service.ages.limit().is_some()) {
+        (service.packet, service.payload) = (Bracket::default(), Bracket::default());
+        any = true;
     }
+    for flow in analysis.flows.iter().filter(|flow| any && is_telling(flow)) {
+        let Some(service) = by_server.get_mut(&flow.server()).filter(|service| service.ages.limit().is_some()) else {
+            continue;
+        };
+        let verdict = by_age(flow, judge(flow, analysis), service);
+        service.packet.add(Clock::Packet, flow, &verdict);
+        service.payload.add(Clock::Payload, flow, &verdict);
+    }
+}
+
+/// The verdict with what the ages of the service add.
+fn by_age(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
+    let Some(age) = service.ages.limit().filter(|_| died_of_age(flow, &verdict).is_some()) else {
+        return verdict;
+    };
+    let mut reasons = vec![Reason::OneAge(service.ages.died(), age)];
+    reasons.extend(verdict.reasons);
+    let id = VerdictId::AgeLimit;
+    Verdict { id, confidence: Confidence::Likely, reasons, timeout: Some(age), gap: None, ..verdict }
+}
+
+/// The paths of those services whose flows no single timer explains.
+fn splits(analysis: &Analysis, by_server: &HashMap<Socket, Service>) -> HashMap<Socket, Split> {
+    let contradictory = by_server.iter().filter(|(_, service)| service.packet.contradiction().is_some());
+    let Some(mut sorter) = Sorter::of(contradictory.map(|(server, _)| *server)) else {
+        return HashMap::new();
+    };
+    for flow in &analysis.flows {
+        if sorter.wants(flow.server()) {
+            sorter.add(flow, &judge(flow, analysis));
+        }
+    }
+    sorter.splits()
 }
 
 /// What one death leaves open, its like may decide: deaths above a length, survivors below it.
 fn refine(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
-    if let Some(age) = service.ages.limit().filter(|_| died_of_age(flow, &verdict).is_some()) {
-        let mut reasons = vec![Reason::OneAge(service.ages.died, age)];
-        reasons.extend(verdict.reasons);
-        let id = VerdictId::AgeLimit;
-        return Verdict { id, confidence: Confidence::Likely, reasons, timeout: Some(age), gap: None, ..verdict };
+    let verdict = by_age(flow, verdict, service);
+    if let Some(explained) = service.company.explain(&verdict) {
+        return explained;
     }
-    let bracket = &service.packet;
-    if !is_ambiguous(&verdict) || !bracket.is_consistent() {
+    let gap = verdict.gap.filter(|(clock, gap)| *clock == Clock::Packet && !gap.half_closed && is_ambiguous(&verdict));
+    let Some((died, least, most)) = gap.and_then(|(_, gap)| service.packet.like(gap.length)) else {
         return verdict;
-    }
-    let like_others = Reason::LikeOthers(bracket.died, bracket.survived_max);
-    if verdict.id == VerdictId::KeepaliveExhausted && bracket.died > 1 {
+    };
+    let like_others = Reason::LikeOthers(died, service.packet.survived_max);
+    if verdict.id == VerdictId::KeepaliveExhausted && died > 1 {
         let confidence = Confidence::Likely.min(verdict.confidence);
         let mut reasons = vec![like_others, Reason::AlsoFits(VerdictId::KeepaliveExhausted)];
         reasons.extend(verdict.reasons);
         return Verdict { id: VerdictId::IdleDrop, confidence, reasons, ..verdict };
     }
-    let spread = bracket.died_min.zip(bracket.died_max).is_some_and(|(least, most)| most.times(10) > least.times(12));
-    if verdict.id == VerdictId::Inconclusive && bracket.died >= DEATHS_THAT_TELL && spread {
+    let spread = most.times(10) > least.times(12);
+    if verdict.id == VerdictId::Inconclusive && died >= DEATHS_THAT_TELL && spread {
         let mut reasons = vec![like_others];
         reasons.extend(verdict.reasons);
         return Verdict { id: VerdictId::IdleResetNext, confidence: Confidence::Possible, reasons, ..verdict };

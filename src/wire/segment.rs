@@ -98,7 +98,7 @@ pub struct Options {
 }
 
 /// A tunnel that carried the segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tunnel {
     /// GRE (RFC 2784), with its key if it has one (RFC 2890).
     Gre(Option<u32>),

@@ -1,4 +1,4 @@
-//! HTTP/1 request and status lines (RFC 9112 3 and 4), and the connection preface of HTTP/2 in clear text.
+//! HTTP/1 request and status lines (RFC 9112 3 and 4).
 
 use super::{Decoded, Found, behind};
 
@@ -57,15 +57,6 @@ pub fn response(mut head: &[u8]) -> Decoded<'_> {
         interim = Some(code);
         let Some(rest) = behind_fields(head) else { return Decoded::Partial(Found::Status(code)) };
         head = rest;
-    }
-}
-
-/// The connection preface of HTTP/2 (RFC 9113 3.4). What it is about to ask is compressed: named by protocol only.
-#[must_use]
-pub fn preface(head: &[u8]) -> Decoded<'_> {
-    match behind(head, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") {
-        Ok(_) => Decoded::Whole(Found::Message { name: "HTTP/2 (clear text)", word: b"", opaque: true }),
-        Err(other) => other,
     }
 }
 
@@ -248,10 +239,6 @@ mod tests {
 
     #[test]
     fn the_preface_of_http_2_is_no_request() {
-        let head = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-        assert_eq!(request(head), Decoded::No);
-        assert!(matches!(preface(head), Decoded::Whole(Found::Message { opaque: true, .. })));
-        assert_eq!(preface(&head[..20]), Decoded::NeedMore);
-        assert_eq!(preface(b"PRI * HTTP/2.1"), Decoded::No);
+        assert_eq!(request(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Decoded::No);
     }
 }

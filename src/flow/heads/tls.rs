@@ -1,8 +1,14 @@
 //! TLS: the server name and the protocols that a `ClientHello` offers (RFC 8446 4.1.2, RFC 6066 3, RFC 7301 3.1).
 
+mod answer;
+
 use std::borrow::Cow;
 
 use super::{Decoded, Found};
+pub use answer::{record_kind, server_hello};
+
+/// The number of the ALPN extension (RFC 7301 3.1).
+const PROTOCOLS: usize = 16;
 
 /// The longest server name kept, in octets: that of a DNS name (RFC 1035 2.3.4).
 const LONGEST_NAME: usize = 255;
@@ -16,12 +22,23 @@ pub struct Hello {
     pub server_name: Option<Box<str>>,
     /// The protocols offered (ALPN), in the client's order, with commas between.
     pub alpn: Option<Box<str>>,
+    /// The protocol that the server picked, where its answer is readable (up to TLS 1.2).
+    pub agreed: Option<Box<str>>,
+}
+
+impl Hello {
+    /// The protocols that the connection may carry: the one agreed on, or those offered, with commas between.
+    #[must_use]
+    pub fn protocols(&self) -> Option<&str> {
+        self.agreed.as_deref().or(self.alpn.as_deref())
+    }
 }
 
 /// A `ClientHello`, in one record or cut into several.
 #[must_use]
 pub fn client_hello(head: &[u8]) -> Decoded<'_> {
-    let message = match handshake(head) {
+    const CLIENT_HELLO: u8 = 1;
+    let message = match handshake(head, CLIENT_HELLO) {
         Ok(message) => message,
         Err(undecided) => return undecided,
     };
@@ -40,15 +57,14 @@ pub fn client_hello(head: &[u8]) -> Decoded<'_> {
     }
 }
 
-/// The first handshake message, as far as it is there: records carry it in any number of pieces (RFC 8446 5.1).
-fn handshake(mut head: &[u8]) -> Result<Message<'_>, Decoded<'_>> {
-    const CLIENT_HELLO: u8 = 1;
+/// The first handshake message, which must be of type `kind`, as far as it is there: records carry it in any number of pieces (RFC 8446 5.1).
+fn handshake(mut head: &[u8], kind: u8) -> Result<Message<'_>, Decoded<'_>> {
     let mut octets = Cow::Borrowed(&[][..]);
     loop {
         let len = match *octets {
-            [] | [CLIENT_HELLO] | [CLIENT_HELLO, _] | [CLIENT_HELLO, _, _] => None,
-            [CLIENT_HELLO, a, b, c, ..] => Some(u32::from_be_bytes([0, a, b, c]) as usize),
-            _ => return Err(Decoded::No),
+            [first, ..] if first != kind => return Err(Decoded::No),
+            [_, a, b, c, ..] => Some(u32::from_be_bytes([0, a, b, c]) as usize),
+            _ => None,
         };
         let whole = len.is_some_and(|len| octets.len() - 4 >= len);
         let next = if whole { Err(Stop::Short) } else { record(head) };
@@ -90,6 +106,13 @@ struct Message<'a> {
     len: usize,
     /// Why there are no more, if there are fewer.
     end: Stop,
+}
+
+impl Message<'_> {
+    fn body(&self) -> Stretch<'_> {
+        let here = self.octets.get(4..).unwrap_or_default();
+        Stretch { here: here.get(..self.len).unwrap_or(here), len: self.len }
+    }
 }
 
 /// Why reading ends before its end.
@@ -136,9 +159,7 @@ impl<'a> Stretch<'a> {
 
 fn read(message: &Message<'_>, hello: &mut Hello) -> Result<(), Stop> {
     const SERVER_NAME: usize = 0;
-    const PROTOCOLS: usize = 16;
-    let mut body = Stretch { here: message.octets.get(4..).unwrap_or_default(), len: message.len };
-    body.here = body.here.get(..body.len).unwrap_or(body.here);
+    let mut body = message.body();
     if body.number(1)? != 3 {
         return Err(Stop::Broken);
     }
@@ -197,7 +218,7 @@ fn text(octets: &[u8]) -> Box<str> {
 pub(super) mod tests {
     use super::*;
 
-    fn vector(width: usize, data: &[u8]) -> Vec<u8> {
+    pub(super) fn vector(width: usize, data: &[u8]) -> Vec<u8> {
         [&data.len().to_be_bytes()[8 - width..], data].concat()
     }
 
@@ -219,7 +240,7 @@ pub(super) mod tests {
         [&[1][..], &vector(3, &[before, vector(2, &extensions.concat())].concat())].concat()
     }
 
-    fn records(message: &[u8], size: usize) -> Vec<u8> {
+    pub(super) fn records(message: &[u8], size: usize) -> Vec<u8> {
         message.chunks(size).flat_map(|piece| [&[22, 3, 1][..], &vector(2, piece)].concat()).collect()
     }
 
@@ -228,7 +249,7 @@ pub(super) mod tests {
     }
 
     fn found(server_name: Option<&str>, alpn: Option<&str>) -> Found<'static> {
-        Found::Hello(Hello { server_name: server_name.map(Into::into), alpn: alpn.map(Into::into) })
+        Found::Hello(Hello { server_name: server_name.map(Into::into), alpn: alpn.map(Into::into), agreed: None })
     }
 
     #[test]

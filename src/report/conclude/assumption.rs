@@ -1,7 +1,8 @@
 //! An assumption about the path, and what the capture says of it, in words.
 
+use crate::flow::Flow;
 use crate::flow::FrameId;
-use crate::flow::Socket;
+use crate::report::conclude::{Gathered, services};
 use crate::report::judged::{Judged, frame};
 use crate::report::model::{self, Frame};
 use crate::report::numbers::FlowNumbers;
@@ -9,10 +10,12 @@ use crate::report::units::{duration, plural};
 use crate::report::words;
 use crate::time::Span;
 use crate::timeouts::{Counts, Entry, Layer, Origin, Refresh, State, lateness};
-use crate::verdict::assume::{Assumption, Obstacle, Sighting, Standing, Tally, Trial, assume};
+use crate::verdict::assume::{Assumption, Obstacle, Sighting, Standing, Subject, Tally, Trial, assume};
 
 /// Services spoken of one by one per standing.
 const SERVICES: usize = 5;
+/// Services behind one box that are named.
+const MEMBERS: usize = 3;
 
 /// Tests whether the path goes through the box of `entry`.
 pub(super) fn test(
@@ -22,9 +25,10 @@ pub(super) fn test(
     several_files: bool,
 ) -> model::Assumption {
     let flows = timelines.iter().enumerate().flat_map(|(timeline, judged)| {
-        (0..)
-            .zip(&judged.timeline.analysis.flows)
-            .map(move |(index, flow)| (numbers.number(timeline, index).unwrap_or(index), flow, judged.verdict(flow)))
+        (0..).zip(&judged.timeline.analysis.flows).map(move |(index, flow)| {
+            let number = numbers.number(timeline, index).unwrap_or(index);
+            (subject(timeline, judged, flow), number, flow, judged.verdict(flow))
+        })
     });
     let assumption = assume(entry, flows);
     model::Assumption {
@@ -33,12 +37,23 @@ pub(super) fn test(
         product: entry.product.clone(),
         idle_s: entry.idle.span().as_secs_f64(),
         verdict: assumption.standing().name(),
-        reasons: Words { entry, several_files }.reasons(&assumption),
+        reasons: Words { entry, timelines, several_files }.reasons(&assumption),
+    }
+}
+
+/// What `flow` speaks for.
+fn subject(timeline: usize, judged: &Judged, flow: &Flow) -> Subject {
+    let server = flow.server();
+    match (judged.services.split(server), judged.groups.with(server)) {
+        (Some(split), _) if !split.kills(flow) => Subject::OtherPaths(server),
+        (_, Some(group)) => Subject::Group(timeline, group),
+        _ => Subject::Service(server),
     }
 }
 
 struct Words<'a> {
     entry: &'a Entry,
+    timelines: &'a [Judged],
     several_files: bool,
 }
 
@@ -49,17 +64,17 @@ impl Words<'_> {
         }
         let mut reasons = Vec::new();
         for standing in [Standing::Holds, Standing::Contradicted, Standing::Untested] {
-            let of_it = assumption.services.iter().filter(|(_, trial)| trial.standing() == standing);
+            let of_it = assumption.trials.iter().filter(|(_, trial)| trial.standing() == standing);
             // That the other services test nothing is of no interest where one does.
             let told = if standing == Standing::Untested && !reasons.is_empty() { 0 } else { SERVICES };
             let (mut shown, mut more) = (0, 0);
-            for (server, trial) in of_it {
+            for (subject, trial) in of_it {
                 if shown == told {
                     more += 1;
                     continue;
                 }
                 shown += 1;
-                self.service(*server, trial, &mut reasons);
+                self.subject(*subject, trial, &mut reasons);
             }
             reasons.extend((more > 0).then(|| format!("{}: {}.", plural(more, "other service"), standing.name())));
         }
@@ -95,9 +110,10 @@ impl Words<'_> {
         }
     }
 
-    /// What the flows toward one server say.
-    fn service(&self, server: Socket, trial: &Trial, reasons: &mut Vec<String>) {
-        let mut say = |text: Option<String>| reasons.extend(text.map(|text| format!("{server}: {text}.")));
+    /// What the flows of one subject say.
+    fn subject(&self, subject: Subject, trial: &Trial, reasons: &mut Vec<String>) {
+        let name = self.name(subject);
+        let mut say = |text: Option<String>| reasons.extend(text.map(|text| format!("{name}: {text}.")));
         say(self.outlived(&trial.outlived));
         say(self.died(&trial.early, "less than its timer, so that was not its doing"));
         say(self.died(&trial.restarted, "though packets went on, each of which restarts its timer"));
@@ -111,6 +127,18 @@ impl Words<'_> {
             say(Some(self.too_short(&trial.survived)));
             say(self.died(&trial.closed, "closed in good order by an end, which is not the box's doing: not counted"));
             say(self.died(&trial.doubtful, "but whether of silence is too uncertain: not counted"));
+        }
+    }
+
+    fn name(&self, subject: Subject) -> String {
+        match subject {
+            Subject::Service(server) => server.to_string(),
+            Subject::OtherPaths(server) => format!("{server}, clients on whose path nothing died"),
+            Subject::Group(timeline, index) => {
+                let group = Gathered::group_of(self.timelines, (timeline, index));
+                let members = group.map(|group| services::names(&group.members, MEMBERS)).unwrap_or_default();
+                format!("{members}, behind what looks like one box")
+            }
         }
     }
 
@@ -175,7 +203,7 @@ impl Words<'_> {
     /// What limits a contradiction: defaults are changed, and programs time one part of a conversation only.
     fn caveats(&self, assumption: &Assumption) -> Vec<String> {
         let entry = self.entry;
-        let any = |tally: fn(&Trial) -> Tally| assumption.services.values().any(|trial| tally(trial).count > 0);
+        let any = |tally: fn(&Trial) -> Tally| assumption.trials.values().any(|trial| tally(trial).count > 0);
         let mut caveats = Vec::new();
         let by_length = any(|trial| trial.outlived) || any(|trial| trial.early) || any(|trial| trial.late);
         if by_length && entry.origin == Origin::BuiltIn && !entry.is_fixed() {

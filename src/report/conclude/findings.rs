@@ -2,7 +2,7 @@
 
 use crate::flow::Socket;
 use crate::flow::gaps::Clock;
-use crate::report::conclude::{Gathered, Group, known_in};
+use crate::report::conclude::{Gathered, Group, known_in, services};
 use crate::report::judged::{self, Judged};
 use crate::report::model::{Advice, Finding};
 use crate::report::units::{duration, plural};
@@ -10,9 +10,13 @@ use crate::report::words;
 use crate::timeouts::Table;
 use crate::verdict::VerdictId;
 use crate::verdict::advice::{Situation, Stack, advise};
-use crate::verdict::service::{Bracket, manner};
+use crate::verdict::bracket::{Bracket, manner};
+use crate::verdict::group;
 
-/// One finding per verdict and service.
+/// Services behind one box that are named in a finding.
+const MEMBERS: usize = 8;
+
+/// One finding per verdict and service, and those that no verdict tells.
 pub(super) fn findings(
     timelines: &[Judged],
     gathered: &Gathered,
@@ -21,19 +25,22 @@ pub(super) fn findings(
     stack: Option<Stack>,
 ) -> Vec<Finding> {
     let one = |((id, server), group): (&(VerdictId, Option<Socket>), &Group)| {
-        let service = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
         let clock = group.first.gap.map_or(Clock::Packet, |(clock, _)| clock);
-        let bracket = service.map(|service| match clock {
-            Clock::Packet => service.packet,
-            Clock::Payload => service.payload,
-        });
+        let behind = group.behind.and_then(|id| Gathered::group_of(timelines, id));
+        let bracket = server.and_then(|server| services::bracket(timelines, server, clock, behind));
         let situation = situation(*id, group, clock, bracket, table);
-        Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, several_files) }
+        Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, behind, several_files) }
     };
-    gathered.groups.iter().map(one).collect()
+    gathered.groups.iter().map(one).chain(gathered.pings.findings(several_files, stack)).collect()
 }
 
-fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: bool) -> Finding {
+fn finding(
+    id: VerdictId,
+    server: Option<Socket>,
+    group: &Group,
+    behind: Option<&group::Group>,
+    several_files: bool,
+) -> Finding {
     let total = group.flows.total();
     let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
     let gaps = match (group.least, group.most) {
@@ -47,7 +54,7 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
         id: id.name(),
         severity: words::severity(id),
         title: format!("{}{to} {}{gaps}", plural(total, "flow"), words::happened(id, total)),
-        detail: format!("Flow {first}: {}.", reasons.join("; ")),
+        detail: format!("Flow {first}: {}.{}", reasons.join("; "), behind.map(together).unwrap_or_default()),
         flows: group.flows.iter().copied().collect(),
         flows_total: total,
         frames: group.frames.iter().map(|frame| judged::frame(*frame, several_files)).collect(),
@@ -55,7 +62,21 @@ fn finding(id: VerdictId, server: Option<Socket>, group: &Group, several_files: 
     }
 }
 
-fn advice(situation: &Situation<'_>, stack: Option<Stack>) -> Vec<Advice> {
+/// That other services are behind the same box, and what that says of its timer.
+fn together(group: &group::Group) -> String {
+    let bracket = &group.bracket;
+    let died = bracket.died_min.map(duration).unwrap_or_default();
+    let survived = bracket.survived_max.map(|survived| format!("{} survived there, ", duration(survived)));
+    format!(
+        " The same hand killed {} at {} services ({}), which are most likely behind one box: {}{died} did not survive.",
+        plural(bracket.died, "flow"),
+        group.members.len(),
+        services::names(&group.members, MEMBERS),
+        survived.unwrap_or_default(),
+    )
+}
+
+pub(super) fn advice(situation: &Situation<'_>, stack: Option<Stack>) -> Vec<Advice> {
     let advice = advise(situation, stack).into_iter();
     advice.map(|advice| Advice { stack: advice.stack.to_owned(), text: advice.text, snippet: advice.snippet }).collect()
 }
@@ -72,13 +93,17 @@ fn situation<'a>(
     let survived_max = bracket.and_then(|bracket| bracket.survived_max);
     let known = died_min.filter(|_| id.is_idle_death());
     let known = known.map(|died| known_in(table, clock, survived_max, died, manner(id))).unwrap_or_default();
+    // Of several kills in sight the earliest is what has to be beaten.
+    let earliest = bracket.and_then(|bracket| bracket.timer()).filter(|_| id.is_idle_death()).map(|(least, _)| least);
+    let timeout = group.first.timeout.map(|own| earliest.map_or(own, |least| least.min(own)));
     let [client, server] = group.sides;
     Situation {
         verdict: id,
         clock,
         survived_max,
         died_min,
-        timeout: group.first.timeout,
+        timeout,
+        silence: group.first.gap.map(|(_, gap)| gap.length),
         client,
         server,
         server_port: group.port,
@@ -89,6 +114,6 @@ fn situation<'a>(
             .map(|candidate| candidate.entry)
             .collect(),
         protocol: group.protocol,
-        too_many_pings: false,
+        too_many_pings: group.too_many_pings,
     }
 }

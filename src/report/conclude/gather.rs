@@ -1,13 +1,16 @@
 //! Everything counted over all flows, in one pass.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::flow::bounded::FirstLast;
 use crate::flow::{Direction, Flow, FrameId, Socket};
+use crate::report::conclude::pings::{TooManyPings, too_many};
 use crate::report::judged::{Judged, request};
 use crate::report::numbers::FlowNumbers;
 use crate::time::Span;
-use crate::verdict::advice::{Protocol, Side};
+use crate::verdict::advice::{Elsewhere, Protocol, Side};
+use crate::verdict::group;
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::settings;
 use crate::verdict::{Confidence, Reason, Verdict, VerdictId};
@@ -33,11 +36,20 @@ pub(super) struct Group {
     pub(super) request: Option<String>,
     /// Client and server of the first flow.
     pub(super) sides: [Side; 2],
+    /// Their addresses.
+    pub(super) hosts: [IpAddr; 2],
     /// The server's port of the first flow.
     pub(super) port: u16,
     /// What the first flow carries, where its payload says it.
     pub(super) protocol: Option<Protocol>,
+    /// The box that killed some of them together with flows of other services.
+    pub(super) behind: Option<BoxId>,
+    /// Whether the server of one of them said that the client pings too often.
+    pub(super) too_many_pings: bool,
 }
+
+/// A group of services behind one box: the timeline, and its place among the groups there.
+pub(super) type BoxId = (usize, usize);
 
 /// Everything counted over all flows.
 #[derive(Default)]
@@ -48,8 +60,12 @@ pub(super) struct Gathered {
     pub(super) counts: BTreeMap<VerdictId, u64>,
     /// Flows that matter, by verdict and service.
     pub(super) groups: BTreeMap<(VerdictId, Option<Socket>), Group>,
+    /// Flows that one box killed at several services, by verdict and box.
+    pub(super) boxes: BTreeMap<(VerdictId, BoxId), Group>,
     /// Flows that lived on answered keepalive probes, with the probes sent and answered.
     pub(super) kept_alive: (u64, u64, u64),
+    /// Flows that the server ended because of too many PINGs.
+    pub(super) pings: TooManyPings,
     matter: Vec<(VerdictId, u32)>,
 }
 
@@ -59,11 +75,44 @@ impl Gathered {
         for (timeline, judged) in timelines.iter().enumerate() {
             for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
                 let number = numbers.number(timeline, index).unwrap_or(index);
-                gathered.add(number, flow, judged.verdict(flow));
+                let verdict = judged.verdict(flow);
+                let behind = judged.groups.of(flow, &verdict).map(|index| (timeline, index));
+                gathered.add(number, flow, &verdict, behind);
             }
         }
         gathered.matter.sort_unstable();
+        gathered.look_elsewhere(timelines, numbers);
         gathered
+    }
+
+    /// The services behind the box `id`.
+    pub(super) fn group_of(timelines: &[Judged], (timeline, index): BoxId) -> Option<&group::Group> {
+        timelines.get(timeline)?.groups.all().get(index)
+    }
+
+    /// The keepalive of the same hosts on other flows, for sides that showed none of their own: the shortest time of each.
+    fn look_elsewhere(&mut self, timelines: &[Judged], numbers: &FlowNumbers) {
+        let mut wanted: BTreeMap<IpAddr, Option<Elsewhere>> = BTreeMap::new();
+        for group in self.groups.values() {
+            wanted.extend(group.hosts.iter().map(|host| (*host, None)));
+        }
+        for (timeline, judged) in timelines.iter().enumerate() {
+            for (index, flow) in (0..).zip(&judged.timeline.analysis.flows) {
+                let hosts = [flow.client().ip, flow.server().ip];
+                for (direction, host) in Direction::BOTH.into_iter().zip(hosts) {
+                    let Some(found) = wanted.get_mut(&host) else { continue };
+                    let Some(time) = settings(flow, direction).time else { continue };
+                    if found.is_none_or(|other| time.most < other.time.most) {
+                        *found = Some(Elsewhere { time, flow: numbers.number(timeline, index).unwrap_or(index) });
+                    }
+                }
+            }
+        }
+        for group in self.groups.values_mut() {
+            for (side, host) in group.sides.iter_mut().zip(group.hosts) {
+                side.elsewhere = wanted.get(&host).copied().flatten().filter(|_| side.probes == 0);
+            }
+        }
     }
 
     /// Numbers of the flows that matter, the worst verdicts first.
@@ -76,23 +125,33 @@ impl Gathered {
         self.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, number: u32, flow: &Flow, verdict: Verdict) {
+    fn add(&mut self, number: u32, flow: &Flow, verdict: &Verdict, behind: Option<BoxId>) {
         self.flows = self.flows.saturating_add(1);
         *self.counts.entry(verdict.id).or_default() += 1;
         // Probes that nothing answered, or whose flow was torn down, kept nothing alive.
         if matches!(verdict.id, VerdictId::Graceful | VerdictId::Open) {
             self.count_probes(flow);
         }
+        let pinged = self.pings.enter(number, flow);
+        if verdict.id.matters() || pinged {
+            self.matter.push((verdict.id, number));
+        }
         if !verdict.id.matters() {
             return;
         }
-        self.matter.push((verdict.id, number));
         let about_service = verdict.id.is_idle_death() || verdict.id == VerdictId::KeepaliveExhausted;
         let own = (verdict.id, Some(flow.server()).filter(|_| about_service));
         // A service that has its group keeps it: else its later flows would be missing from the count.
         let crowded = self.groups.len() >= GROUPS && !self.groups.contains_key(&own);
         let key = if crowded { (verdict.id, None) } else { own };
-        self.groups.entry(key).or_insert_with(|| Group::of(flow, &verdict)).add(number, flow, &verdict);
+        let group = self.groups.entry(key).or_insert_with(|| Group::of(flow, verdict));
+        group.behind = group.behind.or(behind);
+        group.add(number, flow, verdict);
+        if let Some(id) = behind {
+            let group = self.boxes.entry((verdict.id, id)).or_insert_with(|| Group::of(flow, verdict));
+            group.behind = behind;
+            group.add(number, flow, verdict);
+        }
     }
 
     fn count_probes(&mut self, flow: &Flow) {
@@ -121,8 +180,11 @@ impl Group {
             in_flight: 0,
             request: None,
             sides: Direction::BOTH.map(|direction| side(flow, direction, verdict)),
+            hosts: [flow.client().ip, flow.server().ip],
             port: flow.server().port,
             protocol: protocol(flow),
+            behind: None,
+            too_many_pings: false,
         }
     }
 
@@ -134,6 +196,7 @@ impl Group {
         let in_flight = asked_before || verdict.reasons.contains(&Reason::HttpStatus(504));
         self.flows.push(number);
         self.in_flight += u64::from(in_flight);
+        self.too_many_pings |= too_many(flow);
         if in_flight && self.request.is_none() {
             self.request = request(flow);
         }
@@ -157,6 +220,7 @@ fn side(flow: &Flow, direction: Direction, verdict: &Verdict) -> Side {
         answered_nearby: answered_nearby(flow, direction).is_some_and(|nearby| nearby.confidence >= Confidence::Likely),
         half_closed: closed_before,
         half_open: verdict.half_open == Some(direction),
+        elsewhere: None,
     }
 }
 
@@ -164,12 +228,14 @@ fn side(flow: &Flow, direction: Direction, verdict: &Verdict) -> Side {
 fn protocol(flow: &Flow) -> Option<Protocol> {
     let heads = flow.heads()?;
     if let Some(hello) = heads.tls() {
-        let speaks_h2 = hello.alpn.as_ref().is_some_and(|alpn| alpn.split(',').any(|name| name == "h2"));
+        let speaks_h2 = hello.protocols().is_some_and(|names| names.split(',').any(|name| name == "h2"));
         return Some(if speaks_h2 { Protocol::Http2 } else { Protocol::Tls });
+    }
+    if heads.is_http2() {
+        return Some(Protocol::Http2);
     }
     let name = heads.request(Direction::FromInitiator)?;
     let known = [
-        ("HTTP/2", Protocol::Http2),
         ("PostgreSQL", Protocol::PostgreSql),
         ("MySQL", Protocol::MySql),
         ("Redis", Protocol::Redis),

@@ -1,51 +1,166 @@
 //! The first line of a ticket: one sentence that stands alone.
 
-use crate::flow::Socket;
 use crate::flow::gaps::Clock;
-use crate::report::conclude::{Gathered, Group, known_in};
+use crate::flow::{Direction, Socket};
+use crate::report::conclude::{Gathered, Group, known_in, services};
 use crate::report::judged::Judged;
-use crate::report::model::{Service, Summary};
+use crate::report::model::Summary;
 use crate::report::proof::{self, Question, Situation};
 use crate::report::units::{count, duration, plural};
 use crate::report::words;
 use crate::time::Span;
 use crate::timeouts::{Entry, Table};
+use crate::verdict::bracket::{Bracket, manner};
+use crate::verdict::group;
 use crate::verdict::quality::lost;
-use crate::verdict::service::manner;
 use crate::verdict::{Confidence, Reason, VerdictId};
 
+/// Services behind one box that are named.
+const MEMBERS: usize = 3;
+
 /// Says what happened, or what the capture cannot tell and how to learn it.
-pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, services: &[Service], table: &Table) -> Summary {
-    let idle = gathered.groups.iter().filter(|((id, _), _)| id.is_idle_death());
-    let worst = idle.max_by_key(|((id, _), group)| (group.flows.total(), std::cmp::Reverse(*id)));
-    let Some(((id, server), group)) = worst else {
+pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, table: &Table) -> Summary {
+    let Some(case) = Case::worst(timelines, gathered) else {
         return nothing_idle(timelines, gathered);
     };
-    let service = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
-    let of = service.map_or(u64::from(gathered.flows), |service| service.flows);
-    let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
-    let mut sentence = format!("{} of {}{to} {}", count(group.flows.total()), plural(of, "flow"), story(*id, group));
+    let group = case.group;
+    let twin = case.twin(timelines, gathered);
+    let total = count(group.flows.total());
+    let of = plural(case.of(timelines, gathered), "flow");
+    let mut sentence = format!("{total} of {of}{} {}", case.to(), story(&case, twin.is_some()));
     sentence.push_str(&waiting(group));
-    let named = server.map(|server| server.to_string());
-    sentence.push_str(&survivors(services.iter().find(|service| Some(&service.server) == named.as_ref())));
-    sentence.push_str(&looks_like(timelines, *server, *id, group, table));
-    sentence.push_str(&others(gathered, *id, *server));
+    sentence.push_str(half_open(group));
+    sentence.push_str(&too_late(group));
+    sentence.push_str(&case.survivors(timelines));
+    sentence.push_str(&case.looks_like(timelines, table));
+    let mut told = group.flows.total();
+    if let Some((other, copies)) = twin {
+        told += copies.flows.total();
+        let copies = plural(copies.flows.total(), "connection");
+        sentence.push_str(&format!("; on the box's other side, to {other}, {copies} ended in the same way"));
+    }
+    sentence.push_str(&others(gathered, told));
     sentence.push('.');
-    Summary { sentence, next_step: next_step(timelines, *server, group) }
+    Summary { sentence, next_step: next_step(timelines, case.server, group) }
+}
+
+/// The flows that the sentence speaks of: of one verdict, and of one service or of several behind one box.
+struct Case<'a> {
+    id: VerdictId,
+    group: &'a Group,
+    server: Option<Socket>,
+    behind: Option<&'a group::Group>,
+}
+
+impl<'a> Case<'a> {
+    /// The most flows that died of silence together.
+    fn worst(timelines: &'a [Judged], gathered: &'a Gathered) -> Option<Self> {
+        let alone =
+            gathered.groups.iter().map(|((id, server), group)| Case { id: *id, group, server: *server, behind: None });
+        let together = gathered.boxes.iter().map(|((id, at), group)| {
+            let behind = Gathered::group_of(timelines, *at);
+            Case { id: *id, group, server: behind.and_then(|behind| behind.members.first().copied()), behind }
+        });
+        let idle = alone.chain(together).filter(|case| case.id.is_idle_death());
+        // A box has killed more than any service behind it has lost.
+        idle.max_by_key(|case| (case.group.flows.total(), case.behind.is_some(), std::cmp::Reverse(case.id)))
+    }
+
+    /// Among how many flows they are.
+    fn of(&self, timelines: &[Judged], gathered: &Gathered) -> u64 {
+        let service = self.server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
+        let of_service = service.map_or(u64::from(gathered.flows), |service| service.flows);
+        self.behind.map_or(of_service, |group| group.flows)
+    }
+
+    fn to(&self) -> String {
+        match (self.behind, self.server) {
+            (Some(group), _) => format!(
+                " to {} services behind what looks like one box ({})",
+                group.members.len(),
+                services::names(&group.members, MEMBERS)
+            ),
+            (None, Some(server)) => format!(" to {server}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The same connections on the other side of a box that translates addresses, if it reset them there as well.
+    fn twin(&self, timelines: &[Judged], gathered: &'a Gathered) -> Option<(Socket, &'a Group)> {
+        let server = self.server.filter(|_| self.id == VerdictId::IdleReset && self.behind.is_none())?;
+        let mut pairs = timelines.iter().flat_map(|judged| &judged.limits.translated.pairs);
+        let other = pairs.find_map(|pair| match (pair.before.1, pair.after.1) {
+            (before, after) if before == server => Some(after),
+            (before, after) if after == server => Some(before),
+            _ => None,
+        })?;
+        let group = gathered.groups.get(&(self.id, Some(other)))?;
+        (other != server).then_some((other, group))
+    }
+
+    fn clock(&self) -> Clock {
+        self.group.first.gap.map_or(Clock::Packet, |(clock, _)| clock)
+    }
+
+    fn bracket(&self, timelines: &[Judged]) -> Option<Bracket> {
+        let of_service = || services::bracket(timelines, self.server?, self.clock(), None);
+        self.behind.map(|group| group.bracket).or_else(of_service)
+    }
+
+    /// The longest silence that survived, or that none explains what died.
+    fn survivors(&self, timelines: &[Judged]) -> String {
+        let whole = self.server.filter(|_| self.behind.is_none()).and_then(|server| {
+            let judged = timelines.iter().find(|judged| judged.services.of(server).is_some())?;
+            let (clock, bracket) = judged.services.of(server)?.telling();
+            let clause = services::contradicted(clock, bracket, judged.services.split(server))?;
+            Some((clause, judged.services.split(server).is_some()))
+        });
+        let survived = self.bracket(timelines).and_then(|bracket| bracket.survived_max).map(duration);
+        match (whole, survived) {
+            (Some((clause, true)), Some(survived)) => {
+                format!("; {clause}; the longest silence that survived there is {survived}")
+            }
+            (Some((clause, _)), _) => format!("; {clause}"),
+            (None, Some(survived)) => format!("; the longest silence that survived is {survived}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// Known timers inside the bracket that kill as the flows died.
+    fn looks_like(&self, timelines: &[Judged], table: &Table) -> String {
+        let (Some(bracket), Some(least)) = (self.bracket(timelines), self.group.least) else {
+            return String::new();
+        };
+        let found = known_in(table, self.clock(), bracket.survived_max, least, manner(self.id));
+        let name = |entry: &Entry| {
+            // What stands in brackets or behind a comma tells rows of the table apart, and no boxes.
+            let product = entry.product.split([',', '(']).next().unwrap_or_default().trim_end();
+            format!("{} {product} ({} s)", entry.vendor, entry.idle.0).trim_start().to_owned()
+        };
+        let named = found.iter().filter(|candidate| !candidate.kills_otherwise).take(2);
+        let names: Vec<String> = named.map(|candidate| name(candidate.entry)).collect();
+        if names.is_empty() { String::new() } else { format!("; looks like {}", names.join(" or ")) }
+    }
 }
 
 /// What happened to the flows of a group, and how we know.
-fn story(id: VerdictId, group: &Group) -> String {
+fn story(case: &Case<'_>, both_sides: bool) -> String {
+    let Case { id, group, behind, .. } = *case;
     let them = if group.flows.total() == 1 { "it" } else { "them" };
     let gap = gaps(group);
     let how = evidence(group);
-    let box_ = match group.first.confidence {
-        Confidence::Certain => "a box on the path",
-        Confidence::Likely => "most likely a box on the path",
-        Confidence::Possible => "possibly a box on the path",
+    let box_ = match (group.first.confidence, behind) {
+        (Confidence::Certain, Some(_)) => "it",
+        (_, Some(_)) => "most likely it",
+        (Confidence::Certain, None) => "a box on the path",
+        (Confidence::Likely, None) => "most likely a box on the path",
+        (Confidence::Possible, None) => "possibly a box on the path",
     };
     match id {
-        VerdictId::IdleReset => format!("died of silence: after {gap} without a packet {box_} reset {them}{how}"),
+        VerdictId::IdleReset => {
+            let ends = if both_sides { "both ends" } else { them };
+            format!("died of silence: after {gap} without a packet {box_} reset {ends}{how}")
+        }
         VerdictId::IdleResetNext => {
             format!("died of silence: {box_} forgot {them}, and the first packet after {gap} met its RST{how}")
         }
@@ -109,39 +224,41 @@ fn waiting(group: &Group) -> String {
     }
 }
 
+/// The end that nobody told, where a RST shows that the other was: whether it is alive after a drop nobody knows.
+const fn half_open(group: &Group) -> &'static str {
+    match group.first.half_open {
+        Some(_) if matches!(group.first.id, VerdictId::IdleDrop) => "",
+        Some(Direction::FromInitiator) => "; the client was not told and stays half-open",
+        Some(Direction::FromResponder) => "; the server was not told and stays half-open",
+        None => "",
+    }
+}
+
+/// That keepalive was on and its first probe came into a connection that was dead already.
+fn too_late(group: &Group) -> String {
+    let prober = group.first.gap.and_then(|(_, gap)| gap.ended_by).filter(|ender| ender.kind.is_probe());
+    let late = prober.and_then(|ender| {
+        let [client, server] = &group.sides;
+        let from_client = ender.direction == Direction::FromInitiator;
+        let (name, side) = if from_client { ("client", client) } else { ("server", server) };
+        let time = side.settings.time.filter(|_| side.answered == 0)?;
+        Some(format!(
+            "; the {name}'s keepalive was on, but with {} it came too late",
+            duration(time.likely.unwrap_or(time.most))
+        ))
+    });
+    late.unwrap_or_default()
+}
+
 /// Other flows that died of silence, which the sentence does not speak of.
-fn others(gathered: &Gathered, id: VerdictId, server: Option<Socket>) -> String {
-    let of_others = gathered.groups.iter().filter(|(key, _)| key.0.is_idle_death() && **key != (id, server));
-    match of_others.map(|(_, group)| group.flows.total()).sum::<u64>() {
+fn others(gathered: &Gathered, told: u64) -> String {
+    let idle = gathered.groups.iter().filter(|((id, _), _)| id.is_idle_death());
+    let all: u64 = idle.map(|(_, group)| group.flows.total()).sum();
+    match all.saturating_sub(told) {
         0 => String::new(),
         1 => "; 1 other flow died of silence too".to_owned(),
         more => format!("; {} other flows died of silence too", count(more)),
     }
-}
-
-fn survivors(service: Option<&Service>) -> String {
-    match service.and_then(|service| service.survived_max_s) {
-        Some(secs) => format!("; the longest silence that survived is {}", duration(Span::from_secs_f64(secs))),
-        None => String::new(),
-    }
-}
-
-/// Known timers inside the bracket that kill as the flows of the group died.
-fn looks_like(timelines: &[Judged], server: Option<Socket>, id: VerdictId, group: &Group, table: &Table) -> String {
-    let service = server.and_then(|server| timelines.iter().find_map(|judged| judged.services.of(server)));
-    let (Some(service), Some(least), Some((clock, _))) = (service, group.least, group.first.gap) else {
-        return String::new();
-    };
-    let bracket = match clock {
-        Clock::Packet => &service.packet,
-        Clock::Payload => &service.payload,
-    };
-    let found = known_in(table, clock, bracket.survived_max, least, manner(id));
-    let name =
-        |entry: &Entry| format!("{} {} ({} s)", entry.vendor, entry.product, entry.idle.0).trim_start().to_owned();
-    let named = found.iter().filter(|candidate| !candidate.kills_otherwise).take(2);
-    let names: Vec<String> = named.map(|candidate| name(candidate.entry)).collect();
-    if names.is_empty() { String::new() } else { format!("; looks like {}", names.join(" or ")) }
 }
 
 /// The capture that would settle whose doing it was, where this one leaves that open.

@@ -9,6 +9,8 @@ use super::{Remedy, Side, Situation};
 
 /// Rows of the table whose own knob is named.
 const KNOBS: usize = 2;
+/// Probes so many times as often as the timer expires are more than it needs.
+const OFTEN: i64 = 10;
 
 /// The paragraph that stands before the snippets; empty where there is nothing to say.
 pub(super) fn text(situation: &Situation<'_>, remedy: &Remedy) -> String {
@@ -40,6 +42,10 @@ pub(super) fn knobs(situation: &Situation<'_>, most: usize) -> Vec<String> {
 
 fn knob(entry: &Entry) -> Option<String> {
     let (name, default) = (name(entry), entry.idle.0);
+    if entry.setting.contains(" = ") {
+        // A switch by which the box kills in this manner, which the product's name says, and not the timer itself.
+        return Some(format!("If the box is {name}, its timer is {default} s by default."));
+    }
     if entry.is_fixed() || entry.setting.starts_with("none") {
         return Some(format!("If the box is {name}, its timer of {default} s is fixed."));
     }
@@ -103,18 +109,49 @@ fn caution(situation: &Situation<'_>, figures: Figures) -> Option<String> {
 /// What the keepalives that were seen, or not seen, did.
 fn already_on(situation: &Situation<'_>, figures: Figures) -> Vec<String> {
     let Situation { client, server, .. } = situation;
-    if client.probes == 0 && server.probes == 0 {
-        return vec![
-            "No keepalive was seen from either end: it is off unless a socket asks for it, and Linux then waits 7200 s."
-                .to_owned(),
-        ];
-    }
     let limit = situation.limit().unwrap_or_default();
+    if client.probes == 0 && server.probes == 0 {
+        let ends = [("client", client), ("server", server)];
+        let elsewhere = ends.into_iter().filter_map(|(name, side)| on_elsewhere(name, side, limit));
+        return std::iter::once(no_probe(situation)).chain(elsewhere).collect();
+    }
     let sides = [("client", client, "server", server), ("server", server, "client", client)];
     sides
         .into_iter()
         .filter_map(|(name, side, other, far)| verdict_on(name, side, other, far, limit, figures))
         .collect()
+}
+
+/// No probe is not no keepalive: it may be on, and later than the silence.
+fn no_probe(situation: &Situation<'_>) -> String {
+    let silence =
+        situation.silence.map(seconds).map_or_else(String::new, |silence| format!(" in {silence} of silence"));
+    format!(
+        "No probe was seen{silence} from either end: keepalive is off, as it is unless a socket asks for it, or its time is longer \
+         than that (Linux: 7200 s by default)."
+    )
+}
+
+/// What the side's host does on another flow, if that would have come too late on this one.
+fn on_elsewhere(name: &str, side: &Side, limit: Span) -> Option<String> {
+    let elsewhere = side.elsewhere?;
+    let time = value(elsewhere.time);
+    let on_flow = format!(
+        "On flow {} the {name}'s host sent its first probe after {}",
+        elsewhere.flow,
+        seconds(elsewhere.time.most)
+    );
+    let latest = Span::from_nanos(elsewhere.time.most.as_nanos() / 8 * 9);
+    if time >= limit {
+        let (time, limit) = (seconds(time), seconds(limit));
+        return Some(format!(
+            "{on_flow}: if keepalive is on here too, with {time} against {limit} it never had a chance."
+        ));
+    }
+    if elsewhere.time.most.times(OFTEN) < limit {
+        return Some(format!("{on_flow}: in time for a timer of {}, but more often than it needs.", seconds(limit)));
+    }
+    (latest < limit).then(|| format!("{on_flow}: that setting would have been in time here."))
 }
 
 /// What is wrong with the keepalive of one side.
@@ -128,7 +165,7 @@ fn verdict_on(name: &str, side: &Side, other: &str, far: &Side, limit: Span, fig
     let late = |span: Span| Span::from_nanos(span.as_nanos() / 8 * 9) >= limit;
     match (time, longest) {
         (Some(time), _) if time >= limit => Some(format!(
-            "Keepalive is already on at the {name}, but its first probe comes after {} against {shown}: lower it to {most} s.",
+            "Keepalive is already on at the {name}, but with {} against {shown}: it never had a chance. Lower it to {most} s.",
             seconds(time)
         )),
         (_, Some(longest)) if longest >= limit => Some(format!(
@@ -296,7 +333,6 @@ fn gave_up_soon(situation: &Situation<'_>) -> Option<String> {
 
 /// Probes far more often than the timer needs.
 fn too_eager(situation: &Situation<'_>) -> Option<String> {
-    const OFTEN: i64 = 10;
     let limit = situation.limit()?;
     let enough = crate::timeouts::keepalive_time(limit)?;
     let sides = [("client", &situation.client), ("server", &situation.server)];
@@ -311,8 +347,8 @@ fn too_eager(situation: &Situation<'_>) -> Option<String> {
 }
 
 fn too_many_pings() -> String {
-    "The server ended the connection because the client pinged too often (HTTP/2 GOAWAY too_many_pings): gRPC servers take \
-     one ping in 5 minutes unless told otherwise."
+    "The keepalives of the client are too eager: the server ended the connection because it pinged too often (HTTP/2 GOAWAY \
+     too_many_pings). gRPC servers take one ping in 5 minutes unless told otherwise, and one in 2 hours while no call is open."
         .to_owned()
 }
 

@@ -166,6 +166,25 @@ pub(super) fn grpc(every: Option<i64>) -> Recipe {
     )
 }
 
+/// Where the server complained of too many PINGs: gRPC proposal A8, and grpc-go's `keepalive` package. A tenth above the
+/// least that servers take, since what is sent late makes the next one early.
+pub(super) fn grpc_pings() -> Recipe {
+    let (every, enforced) = (GRPC_ENFORCED / 10 * 11, GRPC_ENFORCED);
+    Recipe::new(
+        format!(
+            "Either is enough: a client that pings less often, or a server that takes more. A server counts the PINGs that come \
+             earlier than its MinTime ({enforced} s by default; 2 hours while no call is open, unless it permits them), and the \
+             third ends the connection."
+        ),
+        format!(
+            "// Go, client; import google.golang.org/grpc/keepalive\n\
+             grpc.WithKeepaliveParams(keepalive.ClientParameters{{Time: {every} * time.Second}})\n\
+             // Go, server; below the Time of its clients\n\
+             grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{{MinTime: 10 * time.Second, PermitWithoutStream: true}})"
+        ),
+    )
+}
+
 /// ssh_config(5) and sshd_config(5): the messages go through the encrypted channel.
 pub(super) fn ssh(every: i64) -> Recipe {
     Recipe::new(
