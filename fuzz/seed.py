@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
-"""Lays the seeds of the fuzzer's corpora from the fixtures: fuzz/corpus/TARGET/*.seed.
+"""Lays out the fuzzer's corpora, and packs what they became.
 
-    python3 fuzz/seed.py
+    python3 fuzz/seed.py                    unpacks fuzz/corpus/TARGET.b64 to fuzz/corpus/TARGET/, with seeds from the fixtures beside it
+    python3 fuzz/seed.py pack TARGET DIR    packs a minimised corpus, one input a line in Base64, sorted
+
+`tests/fuzzing.rs` replays the packed files.
 """
 
+import base64
 import gzip
+import hashlib
 import pathlib
 import struct
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "fuzz" / "corpus"
@@ -84,7 +90,24 @@ CONVERSATIONS = {
 }
 
 
+def unpack() -> None:
+    for packed in sorted(CORPUS.glob("*.b64")):
+        folder = CORPUS / packed.stem
+        folder.mkdir(parents=True, exist_ok=True)
+        for line in packed.read_text().split():
+            data = base64.b64decode(line)
+            (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
+def pack(target: str, folder: pathlib.Path) -> None:
+    lines = sorted(base64.b64encode(path.read_bytes()).decode() for path in folder.iterdir() if path.is_file())
+    (CORPUS / f"{target}.b64").write_text("".join(line + "\n" for line in lines))
+
+
 def main() -> None:
+    if len(sys.argv) == 4 and sys.argv[1] == "pack":
+        return pack(sys.argv[2], pathlib.Path(sys.argv[3]))
+    unpack()
     for path, data in captures():
         seed("containers", path.stem, data)
         seed("pipeline", path.stem, data)

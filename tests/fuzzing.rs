@@ -1,4 +1,4 @@
-//! Replays what the fuzzer found worth keeping: `fuzz/corpus`, and the inputs that once broke something.
+//! Replays what the fuzzer found worth keeping, and every input that once broke something: `fuzz/corpus`.
 
 #[expect(unreachable_pub, reason = "in the fuzzer's package the same modules are a library")]
 #[path = "../fuzz/src/targets.rs"]
@@ -7,17 +7,18 @@ mod targets;
 use std::fs;
 use std::path::Path;
 
-/// Runs `target` over its corpus; a corpus that is gone is a failure, too.
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Runs `target` over its corpus, one input a line in Base64.
 fn replay(name: &str, target: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-    let mut inputs: Vec<_> =
-        fs::read_dir(&folder).expect("a corpus").map(|entry| entry.expect("an entry").path()).collect();
-    inputs.sort();
-    assert!(inputs.len() >= 10, "{}: hardly a corpus", folder.display());
-    for input in inputs {
-        let data = fs::read(&input).expect("an input");
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name).with_extension("b64");
+    let inputs = fs::read_to_string(&packed).expect("a corpus");
+    assert!(inputs.lines().count() >= 100, "{}: hardly a corpus", packed.display());
+    for (number, line) in (1..).zip(inputs.lines()) {
+        let data = STANDARD.decode(line).expect("Base64");
         let outcome = std::panic::catch_unwind(|| target(&data));
-        assert!(outcome.is_ok(), "{} breaks it", input.display());
+        assert!(outcome.is_ok(), "{}:{number} breaks it", packed.display());
     }
 }
 
