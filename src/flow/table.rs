@@ -126,18 +126,12 @@ impl FlowTable {
 
     /// The flows that are ready, each with its number, in the order of their first segment: all of them, if so many may be.
     pub fn numbered(&self) -> impl Iterator<Item = (u32, &Flow)> {
-        self.store.ready()
+        self.store.ready_from(0)
     }
 
-    /// The flows that are there from number `from` on, each with its number. Where they begin is found without a walk.
+    /// The flows that are ready from number `from` on, each with its number.
     pub fn numbered_from(&self, from: u32) -> impl Iterator<Item = (u32, &Flow)> {
-        let place = match self.numbers.is_empty() {
-            true => from as usize,
-            false => self.numbers.partition_point(|number| *number < from),
-        };
-        let counted = (from..).take(if self.numbers.is_empty() { usize::MAX } else { 0 });
-        let numbers = self.numbers.get(place..).unwrap_or_default();
-        numbers.iter().copied().chain(counted).zip(self.flows.get(place..).unwrap_or_default())
+        self.store.ready_from(from)
     }
 
     /// Flows that are there.
