@@ -6,6 +6,7 @@ use idlegap::report::Listed;
 use idlegap::report::build::{Asked, Timeline, build};
 use idlegap::report::json::{self, JsonOptions};
 use idlegap::report::numbers::FlowNumbers;
+use idlegap::report::selection::Wanted;
 use idlegap::report::text::{self, TextOptions};
 use idlegap::report::units::TimeFormat;
 use idlegap::time::Span;
@@ -23,7 +24,7 @@ pub struct Course {
 impl Default for Course {
     fn default() -> Self {
         let mut course = Self {
-            analyzer: Analyzer::new(Options { number_streams: true }),
+            analyzer: Analyzer::new(Options { number_streams: true, ..Options::default() }),
             numbers: FlowNumbers::default(),
             files: 0,
         };
@@ -53,7 +54,7 @@ impl Course {
     pub fn conclude(self) -> (Analysis, Vec<Verdict>) {
         let analysis = self.analyzer.finish(drop);
         let services = Services::gather(&analysis);
-        let verdicts: Vec<Verdict> = analysis.flows.iter().map(|flow| services.judge(flow, &analysis)).collect();
+        let verdicts: Vec<Verdict> = analysis.flows.iter().map(|flow| services.judge(&flow, &analysis)).collect();
         for (flow, verdict) in analysis.flows.iter().zip(&verdicts) {
             for gaps in [flow.packet_gaps(), flow.payload_gaps()].into_iter().flatten() {
                 assert!(gaps.kept().iter().all(|gap| gap.length > Span::ZERO), "a gap without length: {gaps:?}");
@@ -82,9 +83,7 @@ const TEXT: TextOptions = TextOptions {
     width: 80,
     color: false,
     ascii: false,
-    flows: Listed::All,
-    limit: 0,
-    min_gap: Span::ZERO,
+    wanted: Wanted { flows: Listed::All, limit: 0, min_gap: Span::ZERO },
     time: TimeFormat::Utc,
 };
 

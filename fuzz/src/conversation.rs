@@ -257,5 +257,5 @@ fn tale(frames: &[Frame], cut: Option<usize>, later: Span) -> Vec<String> {
             verdict.confidence
         )
     };
-    analysis.flows.iter().zip(&verdicts).map(tell).collect()
+    analysis.flows.iter().zip(&verdicts).map(|(flow, verdict)| tell((&flow, verdict))).collect()
 }
