@@ -262,6 +262,17 @@ impl Analyzer {
         self.table.numbered()
     }
 
+    /// The flows that are there from number `from` on, each with its number; where they begin is found at once.
+    pub fn flows_from(&self, from: u32) -> impl Iterator<Item = (u32, &Flow)> {
+        self.table.numbered_from(from)
+    }
+
+    /// Flows that are there.
+    #[must_use]
+    pub const fn flows_held(&self) -> usize {
+        self.table.len()
+    }
+
     /// A copy of flow number `number` as it would come out if the capture ended at `end`.
     #[must_use]
     pub fn settled(&self, number: u32, end: Timestamp) -> Option<Flow> {

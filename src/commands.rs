@@ -100,6 +100,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// Metrics cannot be served.
+    #[error("cannot serve metrics on {address}: {source}")]
+    Serve {
+        /// The address that was asked for.
+        address: std::net::SocketAddr,
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// Signals cannot be caught.
     #[error("cannot catch signals: {source}")]
     Signals {

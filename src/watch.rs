@@ -11,10 +11,13 @@
 pub mod clock;
 pub mod deadlines;
 pub mod event;
+pub mod exporter;
 mod follow;
 pub mod lines;
+pub mod metrics;
 pub mod pump;
 pub mod recorder;
+pub mod survey;
 pub mod tally;
 pub mod timer;
 pub mod view;
@@ -172,10 +175,27 @@ impl<'a> Watch<'a> {
         self.analyzer.flows()
     }
 
+    /// The flows that are held from number `from` on, each with its number; where they begin is found at once.
+    pub fn flows_from(&self, from: u32) -> impl Iterator<Item = (u32, &Flow)> {
+        self.analyzer.flows_from(from)
+    }
+
+    /// Flows that are held.
+    #[must_use]
+    pub const fn flows_held(&self) -> usize {
+        self.analyzer.flows_held()
+    }
+
     /// Flow number `number`, unless it had to leave.
     #[must_use]
     pub fn flow(&self, number: u32) -> Option<&Flow> {
         self.analyzer.flow(number)
+    }
+
+    /// The time of the first record.
+    #[must_use]
+    pub const fn began(&self) -> Option<Timestamp> {
+        self.began
     }
 
     /// What was counted so far.

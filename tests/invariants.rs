@@ -21,6 +21,8 @@ mod hostile;
 mod observe;
 #[path = "invariants/packets.rs"]
 mod packets;
+#[path = "invariants/program.rs"]
+mod program;
 #[path = "invariants/rest.rs"]
 mod rest;
 #[path = "invariants/stage.rs"]

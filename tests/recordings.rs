@@ -181,7 +181,7 @@ fn senders(truth: &Truth, outcome: &Outcome, found: &mut Vec<(&'static str, Stri
 }
 
 fn flow_number(outcome: &Outcome, index: usize) -> Cow<'_, Flow> {
-    outcome.analysis.flows.get(u32::try_from(index).unwrap()).unwrap()
+    outcome.analysis.flows.get(u32::try_from(index).expect("so many flows")).expect("a flow")
 }
 
 fn is_flow(flow: &Flow, expected: &FlowTruth) -> bool {

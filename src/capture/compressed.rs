@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use lzma_rust2::XzReader;
 use ruzstd::decoding::FrameDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
@@ -12,12 +12,17 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 pub(super) const MAGIC_LEN: usize = 6;
 /// Compressed bytes read at a time.
 const READ_LEN: usize = 1 << 18;
-/// Memory that an xz stream may ask for; `xz -9` asks for 65 MiB, a hostile header for 4 GiB.
-const XZ_MEMORY_KIB: u32 = 1 << 19;
-/// A decoder that fails in the middle of a read takes with it what it had already put into the buffer. The shorter
-/// the reads, the less of a damaged capture is lost; these cost little, since both decoders are slow per byte.
-const GZIP_SIP_LEN: usize = 1 << 14;
+/// Memory that an xz stream may ask for, in KiB: 160 MiB, so that a dictionary of 128 MiB fits. `xz -9` asks for 65 MiB, a
+/// hostile header for 4 GiB.
+const XZ_MEMORY_KIB: u32 = 160 << 10;
+/// The xz decoder that fails in the middle of a read takes with it what it had already put into the buffer. The shorter
+/// the reads, the less of a damaged capture is lost; these cost little, since the decoder is slow per byte.
 const XZ_SIP_LEN: usize = 1 << 9;
+/// The window that a Zstandard frame may ask for, in bytes; the decoder holds up to three times as much. `zstd -19` asks for
+/// 8 MiB, `zstd --long` for 128 MiB, a hostile header for 3.75 TiB.
+const ZSTD_WINDOW: u64 = 64 << 20;
+/// The window of RFC 1951 2, 32 KiB, as the power of two that zlib asks for.
+const GZIP_WINDOW_BITS: u8 = 15;
 
 /// How a capture is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +66,7 @@ impl Compression {
     pub(super) fn decode(self, source: impl Read + Send + 'static) -> Box<dyn Read + Send> {
         let source = BufReader::with_capacity(READ_LEN, source);
         match self {
-            Self::Gzip => Box::new(Sips { source: MultiGzDecoder::new(source), len: GZIP_SIP_LEN }),
+            Self::Gzip => Box::new(GzipMembers::new(source)),
             Self::Zstd => Box::new(ZstdFrames::new(source)),
             Self::Lz4 => Box::new(Lz4Frames { decoder: Some(lz4_flex::frame::FrameDecoder::new(source)) }),
             Self::Xz => {
@@ -90,6 +95,62 @@ impl<R: Read> Read for Sips<R> {
     }
 }
 
+/// Gzip members one after the other. The library's own reader of members gives nothing of the read in which it meets damage.
+struct GzipMembers<R> {
+    source: R,
+    decoder: Decompress,
+    in_member: bool,
+    /// What went wrong; told once the bytes before it are given out.
+    failure: Option<io::Error>,
+}
+
+impl<R: BufRead> GzipMembers<R> {
+    fn new(source: R) -> Self {
+        Self { source, decoder: Decompress::new_gzip(GZIP_WINDOW_BITS), in_member: false, failure: None }
+    }
+
+    /// Decodes what the source has at hand; returns the bytes given out.
+    fn decode(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let input = self.source.fill_buf()?;
+        let at_end = input.is_empty();
+        let before = (self.decoder.total_in(), self.decoder.total_out());
+        let result = self.decoder.decompress(input, buf, FlushDecompress::None);
+        let read = self.decoder.total_in() - before.0;
+        let written = self.decoder.total_out() - before.1;
+        self.source.consume(usize::try_from(read).unwrap_or(usize::MAX));
+        match result {
+            Ok(Status::StreamEnd) => {
+                self.decoder = Decompress::new_gzip(GZIP_WINDOW_BITS);
+                self.in_member = false;
+            }
+            Ok(_) if at_end && written == 0 => self.failure = Some(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            Err(error) => self.failure = Some(error.into()),
+        }
+        Ok(usize::try_from(written).unwrap_or(usize::MAX))
+    }
+}
+
+impl<R: BufRead> Read for GzipMembers<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
+            if !self.in_member {
+                self.in_member = !self.source.fill_buf()?.is_empty();
+                if !self.in_member {
+                    return Ok(0);
+                }
+            }
+            let len = self.decode(buf)?;
+            if len > 0 || buf.is_empty() {
+                return Ok(len);
+            }
+        }
+    }
+}
+
 /// Zstandard frames one after the other; the decoder itself stops after one.
 struct ZstdFrames<R> {
     source: R,
@@ -101,7 +162,9 @@ struct ZstdFrames<R> {
 
 impl<R: BufRead> ZstdFrames<R> {
     fn new(source: R) -> Self {
-        Self { source, decoder: FrameDecoder::new(), in_frame: false, failure: None }
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(ZSTD_WINDOW);
+        Self { source, decoder, in_frame: false, failure: None }
     }
 
     /// Begins the next frame; `false` at the end of the data.

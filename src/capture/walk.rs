@@ -6,8 +6,9 @@ use std::ops::Range;
 use super::LinkType;
 use crate::time::Timestamp;
 
-/// The longest record that is believed, in bytes. Wireshark's own limit for the largest kinds of record is half of it.
-pub(super) const MAX_RECORD_LEN: u32 = 1 << 28;
+/// The longest record that is believed, in bytes: far beyond every frame that can hold TCP (Wireshark's limit for those is
+/// 256 KiB), and little enough to be held whole, twice while the buffer grows.
+pub(super) const MAX_RECORD_LEN: u32 = 1 << 26;
 
 /// A record that stands wholly in the window.
 #[derive(Clone, Debug)]

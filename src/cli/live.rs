@@ -1,6 +1,7 @@
 //! What was typed after `idlegap live`.
 
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -15,6 +16,7 @@ use crate::commands::live::{Events, From, Job};
 use crate::commands::output::Target;
 use crate::time::Span;
 use crate::watch::recorder;
+use crate::watch::view::look::Look;
 
 /// Octets that hold all headers and what usually names a request.
 const SNAPLEN: u32 = 512;
@@ -29,8 +31,10 @@ Examples:
   idlegap live -i eth0 tcp port 5432                  what happens, and the report in the end (Ctrl-C)
   idlegap live -i any --timeout 350s | jq -c 'select(.type == \"death\")'
   idlegap live -i eth0 --assume aws-nlb-tcp -w proof.pcapng -C 100M -W 10
+  idlegap live -i eth0 --metrics 127.0.0.1:9476       counts for Prometheus at the same time
   ssh web1 sudo tcpdump -U -w - tcp port 80 | idlegap live -
 
+On a terminal a view shows the flows that are nearest to their timer; ? lists its keys.
 On a pipe every event is a line of JSON, and the last one, of type summary, holds the report.
 With --format the report takes their place. --output FILE gives it a file, and events stay.
 SIGINT and SIGTERM end the watch with its report, SIGUSR1 shows counts.";
@@ -92,6 +96,12 @@ struct WatchArgs {
     /// The timer on the path; without it and --assume it is learnt from what dies
     #[arg(long, value_name = "DURATION", value_parser = positive, conflicts_with = "assume")]
     timeout: Option<Span>,
+    /// Serve counts for Prometheus on this address: 127.0.0.1:9476, or a port alone for this machine only
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    metrics: Option<SocketAddr>,
+    /// On a terminal, print events as lines instead of showing the view
+    #[arg(long)]
+    no_view: bool,
     /// End after so many packets
     #[arg(short = 'c', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -125,10 +135,14 @@ impl LiveArgs {
     pub(super) fn lower(self, general: &GeneralArgs, surroundings: &Surroundings) -> Result<Job, Refusal> {
         let from = self.from(surroundings)?;
         let is_asked = self.report.names_a_form();
+        let color = self.report.wants_color(&Target::Stdout, surroundings);
         let source = SourceArgs { words: vec!["-".to_owned()], ..SourceArgs::default() };
         let report = self.report.lower(source, &self.time, &self.width, general, surroundings)?;
         let is_printed = report.reports.iter().any(|wanted| wanted.target == Target::Stdout);
         let events = match (surroundings.stdout_is_terminal(), is_asked && is_printed) {
+            (true, _) if cfg!(feature = "tui") && !self.watch.no_view && !surroundings.is_dumb => {
+                Events::View(Look { color, ascii: !surroundings.is_utf8 })
+            }
             (_, true) => Events::None,
             (true, false) => Events::Lines,
             (false, false) => Events::Json,
@@ -143,6 +157,7 @@ impl LiveArgs {
             user: self.capture.relinquish_privileges,
             warn_at: self.watch.warn_at,
             timeout: self.watch.timeout,
+            metrics: self.watch.metrics,
             most_flows: self.watch.max_flows as usize,
         })
     }
@@ -239,6 +254,12 @@ fn percent(text: &str) -> Result<f64, &'static str> {
     if percent > 0.0 && percent <= 100.0 { Ok(percent / 100.0) } else { Err(WRONG) }
 }
 
+/// An address with a port; a port alone is one of this machine.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let port = text.strip_prefix(':').unwrap_or(text).parse().map(|port: u16| (Ipv4Addr::LOCALHOST, port).into());
+    port.or_else(|_| text.parse()).map_err(|_| "an address is written as 127.0.0.1:9476, [::1]:9476 or 9476")
+}
+
 fn positive(text: &str) -> Result<Span, &'static str> {
     let span = duration(text)?;
     if span > Span::ZERO { Ok(span) } else { Err("it must be longer than 0") }
@@ -283,6 +304,14 @@ mod tests {
         ] {
             assert_eq!(completed(typed), expected);
         }
+    }
+
+    #[test]
+    fn metrics_stay_on_this_machine_unless_an_address_says_otherwise() {
+        let addresses = ["9476", ":9476", "127.0.0.1:9476", "0.0.0.0:80", "[::1]:1"].map(|text| address(text).unwrap());
+        let shown = addresses.map(|address| address.to_string());
+        assert_eq!(shown, ["127.0.0.1:9476", "127.0.0.1:9476", "127.0.0.1:9476", "0.0.0.0:80", "[::1]:1"]);
+        assert!(address("localhost").is_err() && address("1.2.3.4").is_err() && address("99999").is_err());
     }
 
     #[test]

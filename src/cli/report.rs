@@ -127,6 +127,15 @@ fn extra(text: &str) -> Result<(ReportFormat, PathBuf), String> {
 }
 
 impl ReportArgs {
+    /// Whether what goes to `target` is coloured.
+    pub(super) fn wants_color(&self, target: &Target, surroundings: &Surroundings) -> bool {
+        match self.color.unwrap_or_default() {
+            When::Auto => surroundings.wants_color(target),
+            When::Always => true,
+            When::Never => false,
+        }
+    }
+
     /// Whether the form of the report was named.
     pub(super) const fn names_a_form(&self) -> bool {
         self.format.is_some() || self.template.is_some() || self.brief
@@ -196,11 +205,7 @@ impl ReportArgs {
                 wanted: self.shown(),
                 time: time.time.unwrap_or_default(),
                 width: surroundings.width(width.width, target),
-                color: match self.color.unwrap_or_default() {
-                    When::Auto => surroundings.wants_color(target),
-                    When::Always => true,
-                    When::Never => false,
-                },
+                color: self.wants_color(target, surroundings),
                 ascii: !surroundings.is_utf8,
             }),
             ReportFormat::Markdown => self.ticket(Form::Markdown, time),

@@ -18,6 +18,8 @@ pub(super) struct Surroundings {
     pub(super) stdin_is_terminal: bool,
     /// Whether the locale can show more than ASCII.
     pub(super) is_utf8: bool,
+    /// Whether the terminal cannot place text (TERM=dumb).
+    pub(super) is_dumb: bool,
     /// Columns of the terminal on standard output, if it is one.
     stdout_columns: Option<u16>,
     pub(super) stdout_is_terminal: bool,
@@ -40,6 +42,7 @@ impl Surroundings {
         Self {
             stdin_is_terminal: io::stdin().is_terminal(),
             is_utf8: is_utf8(variable),
+            is_dumb: variable("TERM").is_none_or(|term| term.is_empty() || term == "dumb"),
             stdout_columns: terminal_size_of(&stdout).map(|(Width(columns), Height(_))| columns),
             stdout_is_terminal: stdout.is_terminal(),
             color: wish(variable),
@@ -93,6 +96,7 @@ impl Surroundings {
     pub(super) const PIPES: Self = Self {
         stdin_is_terminal: false,
         is_utf8: true,
+        is_dumb: false,
         stdout_columns: None,
         stdout_is_terminal: false,
         color: Wish::OnTerminals,

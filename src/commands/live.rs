@@ -1,12 +1,19 @@
 //! `idlegap live`: watches an interface, or a capture that is still being made, and says what happens.
 
+mod audience;
 mod confine;
 mod narrator;
+#[cfg(feature = "tui")]
+pub mod screen;
 mod signals;
+#[cfg(feature = "tui")]
+mod view;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use self::audience::{Audience, Metrics};
 use self::narrator::Narrator;
 use self::signals::Signals;
 use super::analyze::{self, Courses, Prepared, Wanted, assumed, status};
@@ -21,9 +28,14 @@ use crate::report::units::plural;
 use crate::time::Span;
 use crate::timeouts::Table;
 use crate::watch::event::{Event, Summary, What};
+use crate::watch::exporter::Exporter;
+use crate::watch::metrics;
 use crate::watch::pump::{Ended, Limits, Watched, pump};
 use crate::watch::recorder::{self, Recorder};
 use crate::watch::timer::Timer;
+use crate::watch::view::look::Look;
+#[cfg(feature = "tui")]
+use crate::watch::view::scene::Title;
 use crate::watch::{Settings, Watch};
 
 /// What `idlegap live` is to do.
@@ -49,6 +61,8 @@ pub struct Job {
     pub timeout: Option<Span>,
     /// Flows held at most.
     pub most_flows: usize,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Job {
@@ -78,6 +92,8 @@ pub enum From {
 pub enum Events {
     /// As JSON, one a line, the report within the last.
     Json,
+    /// On a screen that shows all flows.
+    View(Look),
     /// In words, one a line.
     Lines,
     /// Not at all: standard output is the report's.
@@ -96,7 +112,8 @@ pub fn run(job: &Job) -> Result<Status, Error> {
         From::Interface(options) => (Some(open(options)?), None),
         From::Stdin(filter) => (None, filter.as_deref().map(Filter::new).transpose()?),
     };
-    let signals = Signals::catch().map_err(|source| Error::Signals { source })?;
+    let exporter = job.metrics.map(bind).transpose()?;
+    let signals = Signals::catch(matches!(job.events, Events::View(_))).map_err(|source| Error::Signals { source })?;
     // From here on nothing needs a privilege; what is written is written as who remains.
     confine::drop_privileges(job.user.as_deref(), job.record.is_some() || job.writes_files())?;
     let recorder = job.record.clone().map(recorder).transpose()?;
@@ -110,14 +127,25 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     // Its thread gets no more rights than this one has left.
     let mut source = interface.unwrap_or_else(|| Box::new(Piped::new("standard input", io::stdin())));
     let limits = Limits { count: job.count, duration: job.duration, filter };
-    let mut narrator = Narrator::new(job.events, job.report.time(), &mut console, &signals);
-    let watched = pump(source.as_mut(), Watch::new(settings, &table), recorder, limits, &mut narrator);
+    let metrics = exporter.map(|exporter| serve(exporter, &console)).transpose()?;
+    let mut audience = Audience {
+        #[cfg(feature = "tui")]
+        view: match job.events {
+            Events::View(look) => Some(view::View::open(title(job, &settings), look)?),
+            Events::Json | Events::Lines | Events::None => None,
+        },
+        narrator: Narrator::new(job.events, job.report.time(), &mut console),
+        metrics,
+        signals: &signals,
+        held: Vec::new(),
+    };
+    let watched = pump(source.as_mut(), Watch::new(settings, &table), recorder, limits, &mut audience);
+    audience.finish();
     let watched = match watched {
         // Nobody reads on.
         Err(error) if error.is_broken_pipe() => return Ok(Status::Ran),
         watched => watched?,
     };
-    narrator.finish();
     conclude(job, watched, &table, prepared, &mut console)
 }
 
@@ -131,6 +159,33 @@ fn settings(job: &Job, table: &Table) -> Result<Settings, Error> {
 fn recorder(options: recorder::Options) -> Result<Recorder, Error> {
     let name = options.path.display().to_string();
     Recorder::new(options).map_err(|source| Error::Write { name, source })
+}
+
+fn bind(address: SocketAddr) -> Result<Exporter, Error> {
+    Exporter::bind(address).map_err(|source| Error::Serve { address, source })
+}
+
+/// Serves metrics from now on, and says where.
+fn serve(exporter: Exporter, console: &Console) -> Result<Metrics, Error> {
+    let address = exporter.address().map_err(|source| Error::Serve { address: ([0; 4], 0).into(), source })?;
+    console.note(&format_args!("metrics on http://{address}/metrics"));
+    let page = exporter.start(metrics::CONTENT_TYPE).map_err(|source| Error::Serve { address, source })?;
+    Ok(Metrics::new(page))
+}
+
+/// What the view says at its top.
+#[cfg(feature = "tui")]
+fn title(job: &Job, settings: &Settings) -> Title {
+    let (from, filter) = match &job.from {
+        From::Nowhere => (String::new(), None),
+        From::Interface(options) => (options.interface.clone(), Some(options.filter.clone())),
+        From::Stdin(filter) => ("standard input".to_owned(), filter.clone()),
+    };
+    let source = match filter.filter(|filter| !filter.is_empty()) {
+        Some(filter) => format!("{from}, {filter}"),
+        None => from,
+    };
+    Title { source, timer: settings.timer.clone(), warn_at: settings.warn_at, time: job.report.time() }
 }
 
 /// The folders that are written to while the watch goes on.

@@ -14,6 +14,7 @@ use crate::time::{Span, Timestamp};
 use crate::verdict::outcome::judge;
 use crate::verdict::path::Path;
 use crate::verdict::quality::Selection as Filtered;
+use crate::verdict::quality::lacks_octets;
 use crate::verdict::service::Service;
 use crate::wire::Segment;
 
@@ -144,12 +145,41 @@ impl Selection {
             let ordinary = (0..).zip(flows.iter()).filter(|(_, flow)| is_ordinary(flow));
             self.flows.extend(ordinary.min_by_key(|(_, flow)| packets(flow)).map(|(index, _)| index));
         }
+        self.keep_completeness(judged);
         self.keys = self.flows.iter().filter_map(of).map(|flow| flow.key).collect();
         let keys = &self.keys;
         let sharing = (0..).zip(flows.iter()).filter(|(_, flow)| keys.contains(&flow.key)).map(|(index, _)| index);
         self.flows.extend(sharing);
         let kept = datagrams.0.iter().filter(|(_, key)| self.keys.contains(key));
         self.datagrams = kept.map(|(datagram, _)| *datagram).collect();
+    }
+}
+
+impl Selection {
+    /// Adds flows, the shortest first, until as many as in the whole capture lack octets, or as few: what is missing from one
+    /// flow in twenty speaks about all others.
+    fn keep_completeness(&mut self, judged: &Judged) {
+        let flows = &judged.timeline.analysis.flows;
+        let much = judged.limits.misses_much();
+        let lacks = |flow: &Flow| silent_host(flow).is_none() && lacks_octets(flow);
+        // What was never silent nor reset is judged without its like.
+        let by_itself = |flow: &Flow| {
+            flow.packet_gaps().is_none() && flow.payload_gaps().is_none() && flow.resets().next().is_none()
+        };
+        let mut incomplete = self.flows.iter().filter_map(|index| flows.get(*index)).filter(|flow| lacks(flow)).count();
+        let mut spare: Vec<(bool, u64, u32)> = flows
+            .numbered()
+            .filter(|(index, flow)| lacks(flow) == much && !self.flows.contains(index))
+            .map(|(index, flow)| (!by_itself(&flow), packets(&flow), index))
+            .collect();
+        spare.sort_unstable();
+        for (_, _, index) in spare {
+            if (incomplete > 0 && incomplete.saturating_mul(20) >= self.flows.len()) == much {
+                return;
+            }
+            self.flows.insert(index);
+            incomplete += usize::from(much);
+        }
     }
 }
 

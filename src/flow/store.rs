@@ -87,9 +87,9 @@ impl Store {
         self.places.len() - self.gone
     }
 
-    /// The flows that are ready, each with its number.
-    pub(super) fn ready(&self) -> impl Iterator<Item = (u32, &Flow)> {
-        (0..self.next()).filter_map(|number| Some((number, self.get(number)?)))
+    /// The flows that are ready from number `from` on, each with its number.
+    pub(super) fn ready_from(&self, from: u32) -> impl Iterator<Item = (u32, &Flow)> {
+        (from..self.next()).filter_map(|number| Some((number, self.get(number)?)))
     }
 
     /// Takes flow `number` out, if it is ready. Its number is not given again.

@@ -126,7 +126,12 @@ impl FlowTable {
 
     /// The flows that are ready, each with its number, in the order of their first segment: all of them, if so many may be.
     pub fn numbered(&self) -> impl Iterator<Item = (u32, &Flow)> {
-        self.store.ready()
+        self.store.ready_from(0)
+    }
+
+    /// The flows that are ready from number `from` on, each with its number.
+    pub fn numbered_from(&self, from: u32) -> impl Iterator<Item = (u32, &Flow)> {
+        self.store.ready_from(from)
     }
 
     /// Flows that are there.

@@ -113,7 +113,8 @@ fn keepalive(flow: &Flow) -> Vec<String> {
     if lines.is_empty() { vec!["none".to_owned()] } else { lines }
 }
 
-fn side_keepalive(side: &str, keepalive: &Keepalive) -> String {
+/// What the probes of one side came to, and the settings that they reveal.
+pub(crate) fn side_keepalive(side: &str, keepalive: &Keepalive) -> String {
     let probes = units::plural(keepalive.probes.into(), "probe");
     let mut text = format!("{side}: {probes}, {} answered", units::count(keepalive.answered.into()));
     if keepalive.answered_unseen > 0 {

@@ -111,7 +111,7 @@ pub fn duration(span: Span) -> String {
 /// Days, hours, minutes and seconds, the two largest that are not zero: `5m50s`, `2h`, `21d4h`.
 #[must_use]
 pub fn clock(span: Span) -> String {
-    let total = (span.abs().as_nanos() + NANOS_PER_SECOND / 2) / NANOS_PER_SECOND;
+    let total = span.abs().as_nanos().saturating_add(NANOS_PER_SECOND / 2) / NANOS_PER_SECOND;
     let parts = [(total / 86_400, 'd'), (total / 3_600 % 24, 'h'), (total / 60 % 60, 'm'), (total % 60, 's')];
     let first = parts.iter().position(|(value, _)| *value > 0).unwrap_or(parts.len() - 1);
     let shown = parts.iter().skip(first).take(2).filter(|(value, _)| *value > 0 || total == 0);
@@ -192,6 +192,8 @@ mod tests {
         assert_eq!(clock(Span::from_secs(3 * 7 * 86_400 + 4 * 3_600)), "21d4h");
         assert_eq!(seconds(Span::from_micros(21_300)), "0.0213 s");
         assert_eq!(clock(Span::ZERO), "0s");
+        // 2^63 nanoseconds are 106,751 days and 23.8 hours.
+        assert_eq!(clock(Span::from_nanos(i64::MAX)), "106751d23h");
     }
 
     #[test]

@@ -12,6 +12,12 @@ use crate::wire::Flags;
 
 /// Octets of payload that fit into an IP packet behind every header that a script can ask for.
 const LARGEST_PAYLOAD: u16 = 65_000;
+/// Frames that a script may make: a hundred times what anybody would read.
+const MOST_FRAMES: u64 = 100_000;
+/// Octets that the frames of a script may have in all, roughly.
+const MOST_OCTETS: u64 = 64 << 20;
+/// Octets of headers in a frame, roughly.
+const HEADERS: u64 = 100;
 
 impl Script {
     /// Reads a script.
@@ -20,8 +26,9 @@ impl Script {
     /// The first fault, with its line and column and with what was expected there.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         let mut script = Self::default();
+        let mut size = Size::default();
         for (index, line) in text.lines().enumerate() {
-            statement(&mut Cursor::new(line, index + 1), &mut script)?;
+            statement(&mut Cursor::new(line, index + 1), &mut script, &mut size)?;
         }
         Ok(script)
     }
@@ -34,13 +41,59 @@ impl std::str::FromStr for Script {
     }
 }
 
-fn statement(cursor: &mut Cursor<'_>, script: &mut Script) -> Result<(), ScriptError> {
+/// What a script asks for so far. A few lines of text may ask for more frames than any machine can hold.
+#[derive(Default)]
+struct Size {
+    frames: u64,
+    octets: u64,
+    /// Octets of the longest segment, and the smallest fragments of any: a copy is taken to be no better than those.
+    longest: u64,
+    smallest: Option<u16>,
+}
+
+impl Size {
+    fn add(&mut self, step: &Step) {
+        let mut part = step.framing.fragment_at;
+        let octets = match &step.event {
+            Event::Segment(segment) => {
+                self.smallest = self.smallest.into_iter().chain(part).min();
+                HEADERS + u64::from(segment.payload_len)
+            }
+            Event::Duplicate(_) => {
+                part = part.or(self.smallest);
+                self.longest
+            }
+        };
+        self.longest = self.longest.max(octets);
+        let frames = part.map_or(1, |part| octets.div_ceil(u64::from(part.max(1))));
+        let copies = step.repeat.map_or(1, |repeat| u64::from(repeat.count));
+        self.frames = self.frames.saturating_add(copies.saturating_mul(frames));
+        self.octets = self.octets.saturating_add(copies.saturating_mul(octets + frames * HEADERS));
+    }
+
+    fn check(&self, cursor: &Cursor<'_>, offset: usize) -> Result<(), ScriptError> {
+        if self.frames > MOST_FRAMES {
+            return Err(
+                cursor.fault(offset, format_args!("up to here the script makes more than {MOST_FRAMES} frames"))
+            );
+        }
+        if self.octets > MOST_OCTETS {
+            let mebibytes = MOST_OCTETS >> 20;
+            return Err(cursor.fault(offset, format_args!("up to here the script makes more than {mebibytes} MiB")));
+        }
+        Ok(())
+    }
+}
+
+fn statement(cursor: &mut Cursor<'_>, script: &mut Script, size: &mut Size) -> Result<(), ScriptError> {
     const EXPECTED: &str = "a time, `flow`, `expect`, `end`, `link` or `snap`";
     let offset = cursor.offset();
     match cursor.peek() {
         "" => return Ok(()),
         word if word.starts_with(|letter: char| letter.is_ascii_digit() || "+-.".contains(letter)) => {
             let step = step(cursor, script)?;
+            size.add(&step);
+            size.check(cursor, offset)?;
             script.steps.push(step);
         }
         word => {
@@ -394,6 +447,26 @@ mod tests {
         at("expect no finding", 11, "`other`");
         at("end", 4, "the end of the line");
         at("1,5 > S 0:0(0)", 1, "a time");
+    }
+
+    /// A thousand frames a line: the hundred and first line asks for too many; of large ones the second asks for too much.
+    #[test]
+    fn a_script_that_asks_for_too_much_is_refused_at_the_line_that_does() {
+        let fault_of = |line: &str, count: usize| {
+            let error = Script::parse(&format!("{FLOW}{}", format!("{line}\n").repeat(count))).expect_err(line);
+            (error.line, error.message)
+        };
+        let (line, message) = fault_of("+1 > S 0:0(0) x1000 every 1", 200);
+        assert_eq!((line, message.contains("more than 100000 frames")), (102, true), "{message}");
+        let (line, message) = fault_of("+1 > S 0:65000(65000) x1000 every 1", 9);
+        assert_eq!((line, message.contains("more than 64 MiB")), (3, true), "{message}");
+        // 65,100 octets in parts of 8 are 8,138 frames.
+        let (line, message) = fault_of("+1 > S 0:65000(65000) frag 8", 20);
+        assert_eq!((line, message.contains("more than 100000 frames")), (14, true), "{message}");
+        let copies = format!("{FLOW}0 > S 0:65000(65000)\n+1 dup x1000 every 1\n+1 dup x1000 every 1");
+        assert_eq!(Script::parse(&copies).expect_err("130 MB").line, 4);
+        let (_, _, message) = fault("+1 > S 0:0(0) x4000000000 every 1");
+        assert!(message.contains("from 2 to 1000"), "{message}");
     }
 
     #[test]

@@ -373,6 +373,8 @@ fn lacks_baseline(flow: &Flow) -> bool {
     flow.orientation == Orientation::Inferred && flow.resets().any(|reset| known(reset.direction) < KNOWN_BY)
 }
 
-fn lacks_octets(flow: &Flow) -> bool {
+/// Whether octets of a flow are missing from the capture, or were acknowledged unseen.
+#[must_use]
+pub fn lacks_octets(flow: &Flow) -> bool {
     Direction::BOTH.into_iter().any(|direction| flow.end(direction).counters.lacks_octets())
 }

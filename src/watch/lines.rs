@@ -18,7 +18,9 @@ fn name(flow: &FlowName) -> String {
     format!("{} > {} (flow {})", flow.client, flow.server, flow.flow)
 }
 
-fn what(what: &What) -> String {
+/// What happened, without when and on which flow; untrusted text.
+#[must_use]
+pub fn what(what: &What) -> String {
     match what {
         What::IdleWarning(warning) => format!(
             "silent for {}, {:.0} % of {}; {} left{}",

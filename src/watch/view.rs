@@ -1,7 +1,14 @@
-//! The flows of a watch as a screen shows them: those nearest to the timer first.
+//! A watch as a screen shows it: its flows one by one here, the screen itself below.
+
+#[cfg(feature = "tui")]
+pub mod draw;
+pub mod look;
+pub mod memory;
+pub mod scene;
+pub mod state;
 
 use crate::flow::resets::Reset;
-use crate::flow::{Direction, Flow, SegmentKind, Socket};
+use crate::flow::{Direction, Flow, Socket};
 use crate::report::{build, model};
 use crate::time::{Span, Timestamp};
 use crate::verdict::outcome::judge_at;
@@ -34,8 +41,6 @@ pub struct Row {
     pub probes: [u32; 2],
     /// Keepalive probes of either that were answered.
     pub probes_answered: [u32; 2],
-    /// What the last segment of the client and of the server was.
-    pub last_kinds: [Option<SegmentKind>; 2],
     /// Whether it is over: closed by both ends, or reset.
     pub is_over: bool,
     /// Whether its death was told.
@@ -43,27 +48,6 @@ pub struct Row {
 }
 
 impl Watch<'_> {
-    /// The `most` flows that are nearest to their timer at `now`; of those without one the longest silent, then those that are
-    /// over, the latest first. `wanted` leaves out what is filtered away.
-    #[must_use]
-    pub fn nearest(&self, now: Timestamp, most: usize, wanted: impl Fn(&Flow) -> bool) -> Vec<Row> {
-        let place = |(number, flow): (u32, &Flow)| {
-            let share = self.share(flow, now).unwrap_or(-1.0);
-            (is_over(flow), -share, flow.last.time, number)
-        };
-        let mut order: Vec<_> = self.flows().filter(|(_, flow)| wanted(flow)).map(place).collect();
-        let compare = |a: &(bool, f64, Timestamp, u32), b: &(bool, f64, Timestamp, u32)| {
-            let by_age = if a.0 { b.2.cmp(&a.2) } else { a.2.cmp(&b.2) };
-            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(by_age).then(a.3.cmp(&b.3))
-        };
-        if order.len() > most && most > 0 {
-            order.select_nth_unstable_by(most - 1, compare);
-        }
-        order.truncate(most);
-        order.sort_unstable_by(compare);
-        order.iter().filter_map(|(.., number)| self.row(*number, now)).collect()
-    }
-
     /// Flow number `number` at `now`, unless it had to leave.
     #[must_use]
     pub fn row(&self, number: u32, now: Timestamp) -> Option<Row> {
@@ -80,9 +64,8 @@ impl Watch<'_> {
             keepalive: Direction::BOTH.map(|direction| settings(flow, direction)),
             probes: Direction::BOTH.map(|direction| stats(direction).map_or(0, |stats| stats.total())),
             probes_answered: Direction::BOTH.map(|direction| stats(direction).map_or(0, |stats| stats.answered)),
-            last_kinds: Direction::BOTH.map(|direction| flow.last_kind(direction)),
             is_over: is_over(flow),
-            died: self.follows.get(&number).is_some_and(|follow| follow.died),
+            died: self.has_died(number),
         })
     }
 
@@ -93,19 +76,25 @@ impl Watch<'_> {
         Some(build::flow(number, &flow, &judge_at(&flow, now), self.began, self.table))
     }
 
+    /// Whether the death of flow number `number` was told.
+    #[must_use]
+    pub fn has_died(&self, number: u32) -> bool {
+        self.follows.get(&number).is_some_and(|follow| follow.died)
+    }
+
     /// The name under which events speak of flow number `number`.
     #[must_use]
     pub fn name(&self, number: u32) -> Option<event::FlowName> {
         Some(event::FlowName::new(number, self.flow(number)?))
     }
 
-    fn share(&self, flow: &Flow, now: Timestamp) -> Option<f64> {
+    pub(super) fn share(&self, flow: &Flow, now: Timestamp) -> Option<f64> {
         let timer = self.timers.of(flow).filter(|_| !is_over(flow))?;
         let idle = now.since(since(flow, timer.clock).time).max(Span::ZERO);
         Some(idle.as_secs_f64() / timer.length.as_secs_f64().max(f64::MIN_POSITIVE))
     }
 }
 
-fn is_over(flow: &Flow) -> bool {
+pub(super) fn is_over(flow: &Flow) -> bool {
     flow.fins() == 2 || flow.resets().any(Reset::is_effective)
 }

@@ -1,10 +1,12 @@
 //! Cut, corrupt and hostile captures: read to the damage, never further, never with a panic.
 
+use std::io::Cursor;
+
 use idlegap::capture::{Error, Reader};
 use proptest::prelude::*;
 
 use crate::build::{Flavour, Ng, PLAIN, packets, pcap, pcapng};
-use crate::{drain, open, read};
+use crate::{Drip, drain, open, read};
 
 /// A small capture with the offsets at which its file header and each of its records end.
 fn with_ends(whole: &dyn Fn(u32) -> Vec<u8>, count: u32) -> (Vec<u8>, Vec<usize>) {
@@ -109,6 +111,31 @@ fn a_cut_or_damaged_compression_is_read_to_the_damage() {
         // Its first bytes alone: an error that names the file and the compression.
         let error = open(&whole[..7]).err().expect("no capture in seven bytes").to_string();
         assert!(error.starts_with("test ") && error.contains(name), "{error}");
+    }
+}
+
+/// The octets that a damaged or cut gzip stream still gives do not depend on how many are asked for, or come, at a time.
+#[test]
+fn everything_before_the_damage_of_a_gzip_stream_is_read() {
+    let plain = pcap(PLAIN, 1, &packets(4_000));
+    let (_, whole) = crate::sources::compressed(&plain).swap_remove(0);
+    for (place, fault) in [(whole.len() / 3, 0x55), (whole.len() / 2, 0xff), (whole.len() - 100, 0x0f)] {
+        let mut damaged = whole.clone();
+        damaged[place] ^= fault;
+        damaged[place + 1] ^= fault;
+        for bytes in [damaged, whole[..place].to_vec()] {
+            let (records, info) = read(bytes.clone());
+            let reason = info.truncated.expect("the damage is told").reason;
+            let dripped = Reader::from_source("drip".to_owned(), Drip { bytes: Cursor::new(bytes), step: 1 }, None);
+            let (slowly, info) = drain(dripped.unwrap());
+            assert_eq!(info.truncated.expect("the damage is told").reason, reason);
+            assert_eq!(slowly.len(), records.len(), "{reason}");
+            assert_eq!(slowly, records);
+            // As far as the octets before the damage go: the packets compress evenly.
+            let read: usize = records.iter().map(|record| record.data.len() + 16).sum();
+            let fair = plain.len() * place / whole.len();
+            assert!(read + (64 << 10) > fair, "{read} of about {fair} octets: {reason}");
+        }
     }
 }
 

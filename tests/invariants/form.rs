@@ -234,7 +234,7 @@ pub(crate) fn pcapng(packets: &[Packet]) -> Vec<u8> {
     writer.finish().expect("memory takes")
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).expect("memory takes");
     encoder.finish().expect("memory takes")

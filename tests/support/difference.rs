@@ -18,6 +18,15 @@ pub(crate) enum Aspect {
     Number,
     /// What the segment is.
     Label,
+    /// Whether it is a RST.
+    Reset,
+}
+
+/// What the comparison of one capture gave.
+pub(crate) struct Comparison {
+    /// Frames with a segment, as the program counts them.
+    pub(crate) segments: u64,
+    pub(crate) differences: Vec<Difference>,
 }
 
 /// One disagreement about one frame.
@@ -87,9 +96,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Every disagreement about the file at `path`.
-pub(crate) fn differences(capture: &str, path: &Path) -> Vec<Difference> {
-    let mut ours = program::read(path);
+/// Every disagreement about the file at `path`; otherwise, why the program cannot read it.
+pub(crate) fn compare(capture: &str, path: &Path) -> Result<Comparison, String> {
+    let mut ours = program::read(path)?;
+    let segments = ours.len() as u64;
     let mut found = Vec::new();
     let mut differ = |frame, aspect, ours: Option<&Segment>, theirs: Option<&Row>| {
         found.push(Difference {
@@ -119,12 +129,16 @@ pub(crate) fn differences(capture: &str, path: &Path) -> Vec<Difference> {
             if compared(&row) != expected(segment) {
                 differ(row.frame, Aspect::Label, Some(segment), Some(&row));
             }
+            let is_reset = row.flags.first().is_some_and(|flags| flags & 0x04 != 0);
+            if is_reset != (segment.kind == "rst") && segment.kind != "duplicate-frame" {
+                differ(row.frame, Aspect::Reset, Some(segment), Some(&row));
+            }
         }
     }
     for (frame, segments) in &ours {
         differ(*frame, Aspect::Frame, segments.first(), None);
     }
-    found
+    Ok(Comparison { segments, differences: found })
 }
 
 /// The acknowledgment number counts with the ACK flag only; a first fragment has no length in tshark.

@@ -127,5 +127,5 @@ fn row(line: &str) -> Option<Row> {
 fn numbers(column: &str) -> Vec<u32> {
     let number =
         |text: &str| text.strip_prefix("0x").map_or_else(|| text.parse(), |digits| u32::from_str_radix(digits, 16));
-    column.split(',').filter(|text| !text.is_empty()).map(|text| number(text).unwrap()).collect()
+    column.split(',').filter(|text| !text.is_empty()).filter_map(|text| number(text).ok()).collect()
 }

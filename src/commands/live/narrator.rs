@@ -1,17 +1,15 @@
-//! Tells events as they happen, and heeds signals.
+//! Tells events as they happen, and says what else there is to know.
 
 use std::io::{self, Write};
 
 use super::Events;
-use super::signals::Signals;
 use crate::commands::Error;
 use crate::commands::console::Console;
 use crate::report::escape::write_json;
 use crate::report::units::{Clock, TimeFormat};
-use crate::watch::Watch;
 use crate::watch::event::Event;
 use crate::watch::lines::line;
-use crate::watch::pump::{Audience, GoOn, Moment};
+use crate::watch::pump::Moment;
 
 /// Writes events to standard output.
 pub(super) struct Narrator<'a> {
@@ -19,60 +17,56 @@ pub(super) struct Narrator<'a> {
     time: TimeFormat,
     clock: Option<Clock>,
     console: &'a mut Console,
-    signals: &'a Signals,
 }
 
 impl<'a> Narrator<'a> {
-    pub(super) const fn new(events: Events, time: TimeFormat, console: &'a mut Console, signals: &'a Signals) -> Self {
-        Self { events, time, clock: None, console, signals }
+    pub(super) const fn new(events: Events, time: TimeFormat, console: &'a mut Console) -> Self {
+        Self { events, time, clock: None, console }
     }
 
-    /// Gives the console back.
-    pub(super) fn finish(self) {}
-
-    fn tell_counts(&self, moment: &Moment<'_, '_>) {
-        let tally = moment.watch.tally();
-        let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
-        let counters = moment.counters.unwrap_or_default();
-        let events: Vec<_> = tally.events.iter().map(|(name, count)| format!("{count} {name}")).collect();
-        self.console.note(&format_args!(
-            "{} packets, {} TCP segments, {} flows ({} held, {} let go), {} received by filter, {} dropped by kernel, \
-             {} dropped by interface, {} not recorded; events: {}",
-            moment.packets,
-            tally.segments,
-            moment.watch.flows_total(),
-            u64::from(moment.watch.flows_total()).saturating_sub(tally.evicted),
-            tally.evicted,
-            count(counters.received),
-            count(counters.system_drops),
-            count(counters.interface_drops),
-            moment.unrecorded,
-            if events.is_empty() { "none".to_owned() } else { events.join(", ") }
-        ));
+    /// Says what there is to know.
+    pub(super) fn note(&self, message: &str) {
+        self.console.note(&message);
     }
-}
 
-impl Audience for Narrator<'_> {
-    type Error = Error;
+    /// Says that something does not go as it should.
+    pub(super) fn warning(&mut self, message: &str) {
+        self.console.warning(&message);
+    }
 
-    fn event(&mut self, _watch: &Watch<'_>, event: &Event) -> Result<(), Error> {
+    /// Tells an event.
+    pub(super) fn event(&mut self, event: &Event) -> Result<(), Error> {
         match self.events {
             Events::Json => print_json(event),
             Events::Lines => {
                 let clock = self.clock.get_or_insert_with(|| Clock::new(self.time, event.time));
                 print(line(event, clock).as_bytes())
             }
-            Events::None => Ok(()),
+            Events::View(_) | Events::None => Ok(()),
         }
     }
+}
 
-    fn look(&mut self, moment: Moment<'_, '_>) -> Result<GoOn, Error> {
-        moment.troubles.iter().for_each(|trouble| self.console.warning(trouble));
-        if self.signals.counts() {
-            self.tell_counts(&moment);
-        }
-        Ok(if self.signals.stop() { GoOn::Stop } else { GoOn::Yes })
-    }
+/// What was counted, in one line.
+pub(super) fn counts(moment: &Moment<'_, '_>) -> String {
+    let tally = moment.watch.tally();
+    let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+    let counters = moment.counters.unwrap_or_default();
+    let events: Vec<_> = tally.events.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    format!(
+        "{} packets, {} TCP segments, {} flows ({} held, {} let go), {} received by filter, {} dropped by kernel, \
+         {} dropped by interface, {} not recorded; events: {}",
+        moment.packets,
+        tally.segments,
+        moment.watch.flows_total(),
+        u64::from(moment.watch.flows_total()).saturating_sub(tally.evicted),
+        tally.evicted,
+        count(counters.received),
+        count(counters.system_drops),
+        count(counters.interface_drops),
+        moment.unrecorded,
+        if events.is_empty() { "none".to_owned() } else { events.join(", ") }
+    )
 }
 
 /// Writes an event as one line of JSON, at once.

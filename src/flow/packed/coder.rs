@@ -310,13 +310,15 @@ mod tests {
         })
     }
 
+    type Values = (u64, i64, u32, u32, bool, u8);
+
     proptest! {
         #[test]
         fn numbers_come_back(unsigned: u64, signed: i64, small in 0..3_u32, word: u32, flag: bool, three in 0..8_u8) {
             let mut writer = Writer::default();
             writer.begin();
             let mut values = (unsigned, signed, small, word, flag, three);
-            let pass = |coder: &mut dyn FnMut(&mut (u64, i64, u32, u32, bool, u8))| {
+            let pass = |coder: &mut dyn FnMut(&mut Values)| {
                 let mut read = values;
                 coder(&mut read);
                 read

@@ -158,14 +158,7 @@ fn end(coder: &mut impl Coder, end: &mut Endpoint, side: usize) {
         coder.seq(seq, side);
         coder.octet(octet);
     });
-    coder.option(timestamps, |coder, (value, echo): &mut (u32, u32)| {
-        coder.word(value);
-        let mut distance = i64::from(echo.wrapping_sub(*value).cast_signed());
-        coder.signed(&mut distance);
-        #[expect(clippy::cast_possible_truncation, reason = "timestamps wrap")]
-        let distance = distance as u32;
-        *echo = value.wrapping_add(distance);
-    });
+    coder.option(timestamps, timestamps_of);
     coder.option(timed, |coder, (seq, time): &mut (Seq, Timestamp)| {
         coder.seq(seq, side);
         coder.time(time);
@@ -175,6 +168,16 @@ fn end(coder: &mut impl Coder, end: &mut Endpoint, side: usize) {
     counters_of(coder, counters);
     baseline_of(coder, baseline);
     silence_of(coder, silence);
+}
+
+/// A value and the echo beside it, which is rarely far from it.
+fn timestamps_of(coder: &mut impl Coder, (value, echo): &mut (u32, u32)) {
+    coder.word(value);
+    let mut distance = i64::from(echo.wrapping_sub(*value).cast_signed());
+    coder.signed(&mut distance);
+    #[expect(clippy::cast_possible_truncation, reason = "timestamps wrap")]
+    let distance = distance as u32;
+    *echo = value.wrapping_add(distance);
 }
 
 fn top_of(coder: &mut impl Coder, top: &mut Option<Unit>) {

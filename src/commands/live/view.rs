@@ -1,0 +1,83 @@
+//! The view on a terminal: from what the watch shows to the screen, from keys to what is shown.
+
+use std::io;
+
+use super::screen::Screen;
+use crate::analyzer::Labelled;
+use crate::commands::Error;
+use crate::watch::event::Event;
+use crate::watch::pump::{GoOn, Moment};
+use crate::watch::view::draw::scrollable;
+use crate::watch::view::look::Look;
+use crate::watch::view::scene::{Follower, Scene, Title};
+use crate::watch::view::state::{State, Then};
+
+/// A view that is shown. Dropping it gives the terminal back.
+pub(super) struct View {
+    screen: Screen,
+    title: Title,
+    look: Look,
+    follower: Follower,
+    state: State,
+    scene: Option<Scene>,
+}
+
+impl View {
+    /// Takes the terminal over.
+    pub(super) fn open(title: Title, look: Look) -> Result<Self, Error> {
+        let screen = Screen::open().map_err(failed)?;
+        let (follower, state) = (Follower::default(), State::default());
+        Ok(Self { screen, title, look, follower, state, scene: None })
+    }
+
+    /// Takes note of a segment.
+    pub(super) fn segment(&mut self, segment: &Labelled<'_>) {
+        self.follower.memory().segment(segment);
+    }
+
+    /// Takes note of an event.
+    pub(super) fn event(&mut self, event: &Event) {
+        self.follower.event(event);
+    }
+
+    /// Heeds the keys and draws.
+    pub(super) fn look(&mut self, moment: &Moment<'_, '_>) -> Result<GoOn, Error> {
+        let before = self.state.page;
+        if self.heed_keys() == Then::Quit {
+            return Ok(GoOn::Stop);
+        }
+        self.follower.step(moment, &self.state);
+        let stands_still = self.state.paused && self.state.page == before;
+        if !stands_still || self.scene.is_none() {
+            self.scene = Some(self.picture(moment));
+        }
+        if let Some(scene) = &self.scene {
+            self.screen.draw(scene, &self.state, self.look).map_err(failed)?;
+        }
+        Ok(GoOn::Yes)
+    }
+
+    fn heed_keys(&mut self) -> Then {
+        for key in self.screen.keys() {
+            let rows = self.scene.as_ref().map(Scene::numbers).unwrap_or_default();
+            let lines = self.scene.as_ref().map_or(0, |scene| scrollable(scene, &self.state, self.look));
+            if self.state.press(key, &rows, lines) == Then::Quit {
+                return Then::Quit;
+            }
+        }
+        Then::GoOn
+    }
+
+    /// What is to be seen. Where the picture is held, only the page that was turned to is new.
+    fn picture(&mut self, moment: &Moment<'_, '_>) -> Scene {
+        let new = self.follower.scene(&self.title, moment, &self.state);
+        match self.scene.take().filter(|_| self.state.paused) {
+            Some(held) => Scene { details: new.details, ..held },
+            None => new,
+        }
+    }
+}
+
+fn failed(source: io::Error) -> Error {
+    Error::Write { name: "to the terminal".to_owned(), source }
+}
