@@ -268,7 +268,7 @@ impl Store {
 
     /// Moves the packed flows together, where most of what is packed is stale: in the mean each octet is moved once.
     fn compact(&mut self) {
-        let mut packed = Vec::with_capacity(self.packed.len() - self.stale);
+        let mut packed = Vec::with_capacity(self.packed.len().saturating_sub(self.stale));
         for place in self.places.iter_mut().filter(|place| **place & READY == 0) {
             let octets = self.packed.get(*place as usize * GRAIN..).unwrap_or_default();
             let (_, len) = unpack(octets);
