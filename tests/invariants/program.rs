@@ -39,9 +39,8 @@ fn report(arguments: &[&str], files: &[&Path]) -> Value {
 }
 
 /// The report on what comes through a pipe.
-fn piped(bytes: &[u8]) -> Value {
-    let mut child =
-        program().args(["--format", "json", "-"]).stdin(Stdio::piped()).spawn().expect("the program starts");
+fn piped(arguments: &[&str], bytes: &[u8]) -> Value {
+    let mut child = program().args(arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
     let mut pipe = child.stdin.take().expect("a pipe");
     let bytes = bytes.to_vec();
     let writer = std::thread::spawn(move || pipe.write_all(&bytes));
@@ -100,15 +99,19 @@ proptest! {
     #![proptest_config(config(24))]
 
     #[test]
-    fn from_a_file_a_pipe_or_any_container(one in conversation(1), other in conversation(2)) {
+    fn from_a_file_a_pipe_a_watch_or_any_container(one in conversation(1), other in conversation(2)) {
         let packets = both(&one, &other);
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("capture");
         let (pcap, pcapng) = (pcap(&packets), pcapng(&packets));
         fs::write(&path, &pcap).expect("a file");
         let whole = report(&[], &[&path]);
-        prop_assert_eq!(&piped(&pcap), &whole);
-        prop_assert_eq!(&piped(&gzip(&pcapng)), &whole);
+        prop_assert_eq!(&piped(&["--format", "json", "-"], &pcap), &whole);
+        prop_assert_eq!(&piped(&["--format", "json", "-"], &gzip(&pcapng)), &whole);
+        let live = piped(&["live", "--format", "json", "-"], &pcapng);
+        for part in ["flows", "services", "findings"] {
+            prop_assert_eq!(&live[part], &whole[part], "live, {}", part);
+        }
         fs::write(&path, &pcapng).expect("a file");
         prop_assert_eq!(&report(&[], &[&path]), &whole);
         fs::write(&path, gzip(&pcap)).expect("a file");

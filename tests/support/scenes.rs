@@ -159,6 +159,7 @@ fn tunnels() -> Vec<Scene> {
         through("tunnel-geneve", datagram([5555, 6081], &inside(&[0, 0, 0x65, 0x58, 0, 0, 5, 0], &frame))),
         through("tunnel-geneve-ip", datagram([5555, 6081], &inside(&[0, 0, 8, 0, 0, 0, 5, 0], &segment.ip()))),
         through("tunnel-gtp-u", datagram([5555, 2152], &inside(&gtp, &segment.ip()))),
+        through("tunnel-gre-in-udp", datagram([5555, 4754], &inside(&[0, 0, 8, 0], &segment.ip()))),
         through("ip-in-udp", datagram([5555, 5556], &segment.ip())),
     ]
 }
