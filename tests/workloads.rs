@@ -53,7 +53,7 @@ const CUTS: [(&str, u64); 3] = [("bulk", 5_000), ("small", 5_000), ("flood", 1_0
 fn idlegap_finds_what_was_generated() {
     for (name, size) in CUTS {
         let (path, truth) = generated(Workload::from_name(name).unwrap(), size);
-        let segments: Vec<_> = program::read(&path).into_values().flatten().collect();
+        let segments: Vec<_> = program::read(&path).expect("what idlegap says").into_values().flatten().collect();
         let kinds = |kinds: &[&str]| segments.iter().filter(|one| kinds.contains(&one.kind.as_str())).count() as u64;
         let of = |sorts: &[Sort]| sorts.iter().map(|sort| truth.count(*sort)).sum::<u64>();
         assert_eq!(segments.len() as u64, truth.packets, "{name}");
