@@ -50,7 +50,7 @@ impl fmt::Display for Truth {
         writeln!(f, "flows {}", self.flows)?;
         writeln!(f, "packets {}", self.packets)?;
         writeln!(f, "bytes {}", self.bytes)?;
-        let occurring = NAMES.iter().zip(self.sorts).filter(|(_, count)| *count > 0);
-        occurring.map(|(name, count)| writeln!(f, "{name} {count}")).collect()
+        let mut occurring = NAMES.iter().zip(self.sorts).filter(|(_, count)| *count > 0);
+        occurring.try_for_each(|(name, count)| writeln!(f, "{name} {count}"))
     }
 }
