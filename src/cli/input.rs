@@ -24,7 +24,7 @@ pub(super) struct SourceArgs {
     /// Stop after so many packets
     #[arg(short = 'c', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) count: Option<u64>,
-    /// Threads to work with [default: as many as there are processors]
+    /// Threads to work with; with 1, compressed files are decompressed by the thread that analyses [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) threads: Option<u32>,
     /// Accepted for the sake of habit: names are never looked up

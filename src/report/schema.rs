@@ -16,6 +16,8 @@ pub enum Schema {
     Jsonl,
     /// Each line of `idlegap trace --format jsonl`
     Trace,
+    /// Each line of `idlegap live` on a pipe
+    Events,
 }
 
 impl Schema {
@@ -26,6 +28,7 @@ impl Schema {
             Self::Report => include_str!("schema/report.json"),
             Self::Jsonl => include_str!("schema/jsonl.json"),
             Self::Trace => include_str!("schema/trace.json"),
+            Self::Events => include_str!("../../docs/live-events.schema.json"),
         }
     }
 }
