@@ -217,6 +217,16 @@ impl<'a> Watch<'a> {
         Outcome { analysis, evicted: self.evicted, numbers: self.numbers, tally: self.tally }
     }
 
+    /// Nothing comes any more: what a RST or FIN at the very end meant need not be waited for.
+    pub fn close(&mut self) {
+        let end = self.analyzer.clock();
+        while let Some((due, flow, check)) = self.deadlines.pop(end.plus(SETTLING), true) {
+            if check == Check::Settled {
+                self.check(due, flow, check);
+            }
+        }
+    }
+
     /// Lets happen what is due before `time`, or at it as well.
     fn run_due(&mut self, time: Timestamp, inclusive: bool) {
         while let Some((due, flow, check)) = self.deadlines.pop(time, inclusive) {

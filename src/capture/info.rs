@@ -121,7 +121,7 @@ pub struct Counters {
 pub struct InterfaceInfo {
     /// Number of its section, from 0.
     pub section: u64,
-    /// Its number within the section, from 0, as in [`Record::interface`].
+    /// Its number within the section, from 0, as in [`Record::interface`](super::Record::interface).
     pub number: u32,
     /// Its link type.
     pub link: LinkType,

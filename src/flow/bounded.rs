@@ -120,7 +120,7 @@ impl HopLimits {
     }
 }
 
-/// From what [`HopLimits::octets`] gave.
+/// From what `HopLimits::octets` gave.
 impl From<[u8; 4]> for HopLimits {
     fn from(octets: [u8; 4]) -> Self {
         Self(octets.map(NonZeroU8::new))

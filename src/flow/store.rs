@@ -2,7 +2,7 @@
 //!
 //! A flow that is over is packed a little later, when what follows an end has passed. Beside that a number of flows is kept
 //! ready, and when there are more, those go to rest that had no segment for longest (as a clock with one hand sees it).
-//! A segment wakes its flow up again. Nothing is lost at rest: [`packed`](crate::flow::packed) says how.
+//! A segment wakes its flow up again. Nothing is lost at rest: `packed` says how.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};

@@ -16,7 +16,7 @@ use crate::report::units::rfc3339;
 use crate::report::words;
 use crate::time::{Span, Timestamp};
 use crate::timeouts::Table;
-use crate::verdict::attribution::attribute;
+use crate::verdict::attribution::attribute_within;
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::stack::looks_like;
 use crate::verdict::settings::{Estimate, idle_before_capture, settings};
@@ -234,7 +234,7 @@ impl FlowBuilder<'_> {
 
     fn reset(&self, reset: &crate::flow::resets::Reset) -> model::Reset {
         use crate::flow::resets::Acceptability;
-        let who = attribute(self.flow, reset);
+        let who = attribute_within(self.flow, reset, self.verdict);
         model::Reset {
             frame: self.frame(reset.mark),
             from: reset.direction.sender(),

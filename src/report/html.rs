@@ -1,6 +1,6 @@
 //! The report as one HTML file: nothing is fetched, nothing runs, and nothing is lost without a picture.
 //!
-//! Everything is written through [`Text`], which escapes; what is not, is fixed markup and numbers. Pictures are SVG
+//! Everything is written through `Text`, which escapes; what is not, is fixed markup and numbers. Pictures are SVG
 //! whose horizontal places are percentages, so that text keeps its size at any width of the window.
 
 mod flows;

@@ -6,7 +6,7 @@
 use crate::flow::resets::{Acceptability, Reset};
 use crate::flow::{Direction, Flow, SegmentKind};
 use crate::time::Span;
-use crate::verdict::{Confidence, Origin, Reason};
+use crate::verdict::{Confidence, Origin, Reason, Verdict, VerdictId};
 
 /// RSTs in both directions within this time belong together.
 const TOGETHER: Span = Span::from_millis(50);
@@ -42,6 +42,21 @@ pub fn attribute(flow: &Flow, reset: &Reset) -> Attribution {
     let stateless = who.origin == Origin::Endpoint && !reset.has_ack;
     let confidence = if stateless { who.confidence.min(Confidence::Likely) } else { who.confidence };
     Attribution { confidence, ..who }
+}
+
+/// The same with what the verdict on the flow adds: among flows that died at one age, busy or not, a RST that no live
+/// socket sends is possibly a box's.
+#[must_use]
+pub fn attribute_within(flow: &Flow, reset: &Reset, verdict: &Verdict) -> Attribution {
+    let who = attribute(flow, reset);
+    let at_one_age = verdict.reasons.iter().find(|reason| matches!(reason, Reason::OneAge(..)));
+    match at_one_age.filter(|_| verdict.id == VerdictId::AgeLimit) {
+        Some(reason) if who.origin == Origin::Unknown && !reset.has_ack && reset.is_effective() => {
+            let reasons = std::iter::once(reason.clone()).chain(who.reasons).collect();
+            Attribution { origin: Origin::Middlebox, confidence: Confidence::Possible, reasons }
+        }
+        _ => who,
+    }
 }
 
 /// Points for either side, each with its reason, and whether any of them is a sign that no endpoint gives.

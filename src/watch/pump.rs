@@ -129,6 +129,7 @@ pub fn pump<A: Audience>(
     };
     let ended = pump.run(source, audience)?;
     pump.close(source, &ended);
+    pump.watch.close();
     pump.tell(audience)?;
     Ok(pump.finish(ended, source.info()))
 }

@@ -31,6 +31,20 @@ fn capture() -> Vec<u8> {
     to_pcap(&Script::parse(RESET).unwrap())
 }
 
+/// A RST that is the last thing of all is told as well, with the death that it means.
+#[test]
+fn what_ends_the_input_is_told() {
+    let (script, _) = RESET.trim_end().rsplit_once('\n').unwrap();
+    let mut child = watch(&["-"]);
+    child.stdin.take().unwrap().write_all(&to_pcap(&Script::parse(script).unwrap())).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["reset", "reset", "death", "summary"]);
+    assert_eq!(events[2]["verdict"]["id"], "idle-reset");
+}
+
 /// What has arrived is told while the pipe stays open, and so is what comes due while nothing arrives.
 #[test]
 fn events_come_while_the_pipe_is_open() {
