@@ -8,9 +8,11 @@ use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
 use crate::flow::packed::{Aside, Packer, unpack, unpack_key, unpack_server};
-use crate::flow::table::AHEAD;
 use crate::flow::{Flow, FlowKey, Socket};
 use crate::time::Timestamp;
+
+/// Segments that are looked at ahead of their turn at most.
+pub const AHEAD: usize = 32;
 
 /// Flows that are kept ready: as many as some hundred megabytes hold.
 pub const AWAKE: usize = 1 << 17;

@@ -3,6 +3,7 @@
 use crate::flow::index::Index;
 use crate::flow::key::{FlowKey, Socket};
 use crate::flow::mark::Mark;
+pub use crate::flow::store::AHEAD;
 use crate::flow::store::Store;
 use crate::flow::{Direction, Flow};
 use crate::time::Span;
@@ -13,9 +14,6 @@ pub struct FlowTable {
     index: Index,
     store: Store,
 }
-
-/// Segments that are looked at ahead of their turn at most.
-pub const AHEAD: usize = 32;
 
 /// The key of a segment, hashed.
 #[derive(Clone, Copy, Debug)]
