@@ -73,9 +73,12 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
     },
     Divergence {
         name: "replayed",
-        reason: "the same SYN again while time runs backwards begins a new generation; tshark goes on in the stream",
+        reason: "the same SYN again, while time runs backwards or after the close, begins a new generation; tshark goes on in the stream",
         fixture: "replayed-capture",
-        covers: |it| it.capture == "replayed-capture" && it.is("data", &[Label::Retransmission]),
+        covers: |it| {
+            ["replayed-capture", "replayed-later"].contains(&it.capture.as_str())
+                && it.is("data", &[Label::Retransmission])
+        },
     },
     Divergence {
         name: "window-closed",
