@@ -11,7 +11,7 @@ use crate::report::judged::Judged;
 use crate::report::units::duration;
 use crate::report::words;
 use crate::time::Span;
-use crate::verdict::attribution::attribute;
+use crate::verdict::attribution::attribute_within;
 use crate::verdict::{Origin, Verdict};
 
 /// What a packet is to a flow.
@@ -120,6 +120,7 @@ impl Annotations {
 
 /// One note in words: nothing in it comes from a packet but numbers.
 fn comment(index: u32, role: Role, flow: &Flow, judged: &Judged) -> String {
+    let verdict = judged.verdict(flow);
     let what = match role {
         Role::Before(clock, length) => {
             format!("the last packet before {} without {}", duration(length), counted(clock))
@@ -137,7 +138,7 @@ fn comment(index: u32, role: Role, flow: &Flow, judged: &Judged) -> String {
             format!("keepalive probe {number} of {total} of the {}", direction.sender())
         }
         Role::Reset(place) => flow.resets().nth(place).map_or_else(String::new, |reset| {
-            let who = attribute(flow, reset);
+            let who = attribute_within(flow, reset, &verdict);
             let sender = match who.origin {
                 Origin::Endpoint => format!("the {} itself", reset.direction.sender()),
                 Origin::Middlebox => "a box on the path".to_owned(),
@@ -154,7 +155,6 @@ fn comment(index: u32, role: Role, flow: &Flow, judged: &Judged) -> String {
         }),
         Role::Named => "a packet that the verdict rests on".to_owned(),
     };
-    let verdict = judged.verdict(flow);
     format!("idlegap: flow {index}, {} ({}): {what}", verdict.id.name(), verdict.confidence.name())
 }
 
