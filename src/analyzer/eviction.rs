@@ -5,6 +5,8 @@
 //! longest time ago leaves first. A flood of new flows so drives out itself and what is over, not the silent connections
 //! that a watch is about.
 
+use std::borrow::Cow;
+
 use crate::flow::resets::Reset;
 use crate::flow::{Direction, Flow};
 use crate::time::{Span, Timestamp};
@@ -37,12 +39,12 @@ pub(super) struct Leaving {
 impl Leaving {
     /// Chooses among `total` flows, of which fewer than `most` are to stay.
     pub(super) fn choose<'a>(
-        flows: impl Iterator<Item = (u32, &'a Flow)>,
+        flows: impl Iterator<Item = (u32, Cow<'a, Flow>)>,
         total: usize,
         most: usize,
         clock: Timestamp,
     ) -> Self {
-        let mut order: Vec<_> = flows.map(|(number, flow)| rank(number, flow, clock)).collect();
+        let mut order: Vec<_> = flows.map(|(number, flow)| rank(number, &flow, clock)).collect();
         let leaving = total.saturating_sub(most.saturating_sub(most / SHARE));
         let place = leaving.checked_sub(1).filter(|place| *place < order.len());
         let last = place.map(|place| *order.select_nth_unstable(place).1);

@@ -46,7 +46,7 @@ pub(crate) struct Judged {
     pub(crate) limits: Limits,
     /// Connections that hold a place without using it.
     pub(crate) inventory: Inventory,
-    /// Of each flow.
+    /// Of each flow that is there, in the order of their numbers.
     glances: Vec<Glance>,
 }
 
@@ -58,8 +58,6 @@ enum Glance {
     Plain { verdict: VerdictId, is_telling: bool },
     /// Anything else.
     Telling,
-    /// The flow is not there any more.
-    Gone,
 }
 
 impl Glance {
@@ -84,19 +82,15 @@ impl Judged {
         let mut survey = Survey::new(analysis);
         let mut services = known;
         let mut inventory = Inventory::default();
-        let mut glances = Vec::with_capacity(analysis.flows.total() as usize);
-        for number in 0..analysis.flows.total() {
-            let Some(flow) = analysis.flows.get(number) else {
-                glances.push(Glance::Gone);
-                continue;
-            };
+        let mut glances = Vec::with_capacity(analysis.flows.len());
+        for (number, flow) in analysis.flows.numbered() {
             let verdict = judge(&flow, analysis);
             survey.add(number, &flow);
             services.add(&flow, &verdict);
             inventory.add(&flow, analysis.end);
             glances.push(Glance::at(&flow, &verdict));
         }
-        for (number, glance) in (0..).zip(&glances) {
+        for (number, glance) in analysis.flows.numbers().zip(&glances) {
             match glance {
                 Glance::Plain { is_telling: true, .. } if !survey.wants_all() => {
                     analysis.flows.server(number).into_iter().for_each(|server| services.count(server));
@@ -134,8 +128,7 @@ impl Judged {
 
     /// All flows by their numbers; of those with nothing to say beside their verdict that alone.
     pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Result<Cow<'_, Flow>, VerdictId>)> {
-        (0..).zip(&self.glances).filter_map(|(number, glance)| match glance {
-            Glance::Gone => None,
+        self.timeline.analysis.flows.numbers().zip(&self.glances).filter_map(|(number, glance)| match glance {
             Glance::Plain { verdict, .. } => Some((number, Err(*verdict))),
             Glance::Telling => Some((number, Ok(self.timeline.analysis.flows.get(number)?))),
         })
