@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use super::outlet::{self, Outlet};
 use super::progress::Bar;
 use crate::capture::Progress;
 use crate::report::escape::escaped;
@@ -13,25 +14,43 @@ pub struct Console {
     failed: bool,
     mute: bool,
     bar: Option<Bar>,
+    /// Writes messages where nothing may wait for whoever reads them.
+    outlet: Option<Outlet>,
 }
 
 impl Console {
     /// A console without progress; quiet, it shows errors only.
     #[must_use]
     pub const fn new(quiet: bool) -> Self {
-        Self { quiet, failed: false, mute: false, bar: None }
+        Self { quiet, failed: false, mute: false, bar: None, outlet: None }
     }
 
     /// A console that shows nothing at all: for a second reading, whose faults the first one has told.
     #[must_use]
     pub const fn mute() -> Self {
-        Self { quiet: true, failed: false, mute: true, bar: None }
+        Self { quiet: true, failed: false, mute: true, bar: None, outlet: None }
     }
 
     /// Shows progress from now on, where somebody watches.
     pub fn begin_progress(&mut self, total: Option<u64>) {
         if !self.quiet {
             self.bar = Bar::for_terminal(total);
+        }
+    }
+
+    /// From now on nobody waits for messages to be taken.
+    ///
+    /// # Errors
+    /// If the system has no thread or handle for that.
+    pub fn detach(&mut self) -> io::Result<()> {
+        self.outlet = Some(Outlet::new("messages", outlet::stderr()?)?);
+        Ok(())
+    }
+
+    /// Messages are written at once again, after those that wait; none at all where nobody takes these.
+    pub fn attach(&mut self) {
+        if let Some(outlet) = self.outlet.take() {
+            self.mute |= outlet.finish(None).is_err();
         }
     }
 
@@ -87,7 +106,10 @@ impl Console {
         }
         let line = format!("idlegap: {kind}{}", escaped(&message.to_string()));
         // Where standard error is gone there is nobody to tell.
-        let write = || drop(writeln!(io::stderr(), "{line}"));
+        let write = || match &self.outlet {
+            Some(outlet) => drop(outlet.offer(line.as_bytes())),
+            None => drop(writeln!(io::stderr(), "{line}")),
+        };
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),

@@ -1,13 +1,13 @@
 //! What the report is built from: the timelines of a run, judged, and the names that all parts of the report share.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::heads::Hello;
-use crate::flow::{Direction, Flow, FrameId, Socket};
+use crate::flow::{Direction, Flow, FrameId};
+use crate::report::evicted::Gone;
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
@@ -46,6 +46,8 @@ pub(crate) struct Judged {
     pub(crate) limits: Limits,
     /// Connections that hold a place without using it.
     pub(crate) inventory: Inventory,
+    /// Flows that had to leave before the end.
+    pub(crate) evicted: u64,
     /// Of each flow that is there, in the order of their numbers.
     glances: Vec<Glance>,
 }
@@ -75,9 +77,9 @@ impl Glance {
 impl Judged {
     /// Looks at each flow twice: what it says by itself, and what it says beside the others.
     ///
-    /// Beside the flows that are there stands what is `known` of the services from flows that are not there any more, so many
-    /// `gone` by server.
-    pub(crate) fn new(timeline: Timeline, known: Services, gone: &HashMap<Socket, u64>) -> Self {
+    /// Beside the flows that are there stands what is known of the services from flows that are `gone`.
+    pub(crate) fn new(timeline: Timeline, gone: Gone) -> Self {
+        let Gone { services: known, by_server, flows: evicted } = gone;
         let analysis = &timeline.analysis;
         let mut survey = Survey::new(analysis);
         let mut services = known;
@@ -103,12 +105,12 @@ impl Judged {
                 }
             }
         }
-        services.conclude(analysis, gone);
+        services.conclude(analysis, &by_server);
         let mut limits = survey.finish();
         for (file, info) in &timeline.files {
             limits.enter(*file, info);
         }
-        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory, glances };
+        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory, evicted, glances };
         judged.groups = judged.groups();
         judged
     }
