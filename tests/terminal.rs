@@ -236,6 +236,30 @@ fn a_terminal_that_takes_nothing_keeps_nothing_waiting() {
     assert_eq!((read("status").trim(), read("before")), ("2", read("after")), "the settings of the terminal");
 }
 
+/// A terminal that is there no more ends the watch; the recording and reports for files are whole.
+#[test]
+fn a_terminal_that_vanishes_ends_the_watch_with_its_reports() {
+    let program = env!("CARGO_BIN_EXE_idlegap");
+    let options = "--timeout 90s -w seen.pcapng --report json=report.json";
+    let mut terminal = OnTerminal::run(&format!("{program} live - {options} < $FIFO 2> errors"));
+    terminal.feed(&capture());
+    terminal.wait_for("died: idle-reset");
+    let pid = fs::read_to_string(terminal.path("pid")).unwrap();
+    terminal.script.kill().unwrap();
+    terminal.script.wait().unwrap();
+    let begun = Instant::now();
+    while fs::exists(format!("/proc/{}", pid.trim())).unwrap() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the watch goes on");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(terminal.path("report.json")).unwrap()).unwrap();
+    assert_eq!(report["captures"][0]["packets"], 26);
+    let mut analysis = Command::new(program);
+    let recorded = analysis.args(["--format", "json"]).arg(terminal.path("seen.pcapng")).output().unwrap();
+    let recorded: serde_json::Value = serde_json::from_slice(&recorded.stdout).unwrap();
+    assert_eq!(recorded["captures"][0]["packets"], 26);
+}
+
 /// A number as the program writes it.
 fn group(number: u64) -> String {
     format!("{},{:03}", number / 1_000, number % 1_000)

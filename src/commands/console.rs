@@ -47,11 +47,10 @@ impl Console {
         Ok(())
     }
 
-    /// Messages are written at once again, after those that wait; none at all where nobody takes these.
-    pub fn attach(&mut self) {
-        if let Some(outlet) = self.outlet.take() {
-            self.mute |= outlet.finish(None).is_err();
-        }
+    /// Waits until the messages so far are written; whether they are. Where nobody takes them, no more are said.
+    pub fn settle(&mut self) -> bool {
+        self.mute |= self.outlet.as_ref().is_some_and(|outlet| outlet.settle().is_err());
+        !self.mute
     }
 
     /// Counts a record, and now and then looks how far the current file has come.
@@ -113,6 +112,15 @@ impl Console {
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),
+        }
+    }
+}
+
+impl Drop for Console {
+    /// Messages that wait are written, if somebody takes them.
+    fn drop(&mut self) {
+        if !self.mute {
+            self.settle();
         }
     }
 }

@@ -9,7 +9,7 @@ mod signals;
 #[cfg(feature = "tui")]
 mod view;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -276,8 +276,10 @@ fn conclude(
     };
     let summary = (job.events == Events::Json).then(summary).transpose()?;
     let is_read = heard.and_then(|()| left.outlet.map_or(Ok(()), |outlet| tell_the_rest(outlet, summary.as_deref())));
+    // Messages and reports may go to one terminal: one after the other.
+    let is_stuck = left.is_stuck || (!console.settle() && io::stdout().is_terminal());
     match is_read {
-        Ok(()) if !left.is_stuck => analyze::print(printed, &built, &courses, console),
+        Ok(()) if !is_stuck => analyze::print(printed, &built, &courses, console),
         Ok(()) => console.error(&"the terminal takes nothing: the report is not printed"),
         // Nobody reads on.
         Err(error) if error.is_broken_pipe() => {}

@@ -27,6 +27,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
+    /// The thread is writing.
+    is_busy: bool,
     /// Octets written so far.
     written: u64,
     /// Nothing more comes.
@@ -87,7 +89,6 @@ impl Outlet {
     /// # Errors
     /// If something could not be written; `TimedOut` where nobody reads.
     pub(super) fn finish(self, last: Option<&[u8]>) -> io::Result<()> {
-        let (mut clock, mut written) = (EdgeClock::new(), 0);
         let mut state = self.0.lock();
         if let Some(line) = last {
             state.waiting.extend_from_slice(line);
@@ -95,23 +96,41 @@ impl Outlet {
         }
         state.is_closed = true;
         self.0.changed.notify_all();
-        while !state.is_over {
-            if state.written != written {
-                (clock, written) = (EdgeClock::new(), state.written);
-            }
-            if clock.elapsed() >= PATIENCE {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            let waited = self.0.changed.wait_timeout(state, SLICE);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.failed.take().map_or(Ok(()), Err)
+        self.0.until(state, |state| state.is_over)?.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits until what was handed over is written, as long as something moves.
+    ///
+    /// # Errors
+    /// `TimedOut` where nobody reads.
+    pub(super) fn settle(&self) -> io::Result<()> {
+        let is_settled = |state: &State| state.is_over || (state.waiting.is_empty() && !state.is_busy);
+        self.0.until(self.0.lock(), is_settled).map(drop)
     }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for `what`, as long as something moves.
+    fn until<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        what: impl Fn(&State) -> bool,
+    ) -> io::Result<MutexGuard<'a, State>> {
+        let (mut clock, mut written) = (EdgeClock::new(), state.written);
+        while !what(&state) {
+            if state.written != written {
+                (clock, written) = (EdgeClock::new(), state.written);
+            }
+            if clock.elapsed() >= PATIENCE {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            state = self.changed.wait_timeout(state, SLICE).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(state)
     }
 
     fn write_on(&self, mut out: impl Write) {
@@ -131,13 +150,15 @@ impl Shared {
     /// What waits; `None` when nothing more comes.
     fn next(&self) -> Option<Vec<u8>> {
         let mut state = self.lock();
+        state.is_busy = false;
+        self.changed.notify_all();
         while state.waiting.is_empty() {
             if state.is_closed {
                 return None;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        self.changed.notify_all();
+        state.is_busy = true;
         Some(std::mem::take(&mut state.waiting))
     }
 

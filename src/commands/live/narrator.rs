@@ -85,7 +85,6 @@ impl<'a> Narrator<'a> {
 
     /// The watch is over: what still waits to be written, and how many events were left out.
     pub(super) fn finish(self) -> (Option<Outlet>, u64) {
-        self.console.attach();
         (self.outlet, self.untold)
     }
 
