@@ -201,7 +201,9 @@ fn a_terminal_that_takes_nothing_keeps_nothing_waiting() {
     let pid = fs::read_to_string(terminal.path("pid")).unwrap();
     let pid = pid.trim();
     // Nobody reads what the terminal is sent, and each change of its size has all of it drawn anew.
-    let hold = |signal: &str| assert!(Command::new("kill").args([signal, &terminal.script.id().to_string()]).status().unwrap().success());
+    let hold = |signal: &str| {
+        assert!(Command::new("kill").args([signal, &terminal.script.id().to_string()]).status().unwrap().success())
+    };
     hold("-STOP");
     for round in 0..30 {
         let size = format!("stty rows {} cols 200 < /proc/{pid}/fd/1", 50 + round % 2);

@@ -158,7 +158,12 @@ fn settings(job: &Job, table: &Table) -> Result<Settings, Error> {
     let assumed = job.report.assume.as_deref().map(|id| assumed(table, id)).transpose()?;
     let timer = job.timeout.map(Timer::given).or(assumed.map(Timer::assumed));
     let number_streams = !matches!(&job.from, From::Stdin(Some(_)));
-    Ok(Settings { warn_at: job.warn_at, timer, most_flows: job.report.most_flows.unwrap_or(MOST_FLOWS), number_streams })
+    Ok(Settings {
+        warn_at: job.warn_at,
+        timer,
+        most_flows: job.report.most_flows.unwrap_or(MOST_FLOWS),
+        number_streams,
+    })
 }
 
 fn recorder(options: recorder::Options) -> Result<Recorder, Error> {
@@ -249,7 +254,7 @@ fn conclude(
     console: &mut Console,
 ) -> Result<Status, Error> {
     say_how_it_ended(&watched, console);
-    let Watched { ended, outcome, info, packets, last, heard, unrecorded } = watched;
+    let Watched { ended, outcome, info, packets, last, heard, unrecorded, .. } = watched;
     let ended_by = name(&ended);
     if let Ended::Failed(error) = ended
         && packets == 0
@@ -265,7 +270,8 @@ fn conclude(
     let built = Arc::new(build_beside(vec![timeline], outcome.numbers, table, asked, outcome.evicted));
     let is_inline = job.events == Events::Json && prepared.len() < job.report.reports.len();
     let courses = courses(job, is_whole, &built, console);
-    let (printed, filed): (Prepared<'_>, Prepared<'_>) = prepared.into_iter().partition(|(_, output)| output.is_stdout());
+    let (printed, filed): (Prepared<'_>, Prepared<'_>) =
+        prepared.into_iter().partition(|(_, output)| output.is_stdout());
     analyze::print(filed, &built, &courses, console);
     let summary = || {
         let report = if is_inline { report_as_value(&built) } else { None };
@@ -314,6 +320,7 @@ fn tell_the_rest(outlet: Outlet, last: Option<&[u8]>) -> Result<(), Error> {
 
 /// What failed, and what was counted.
 fn say_how_it_ended(watched: &Watched<Error>, console: &mut Console) {
+    watched.troubles.iter().for_each(|trouble| console.warning(trouble));
     match &watched.ended {
         Ended::Failed(_) if watched.packets == 0 => return,
         Ended::Failed(error) => console.error(&format_args!("{error}: the report is on what was captured until then")),

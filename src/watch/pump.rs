@@ -104,6 +104,8 @@ pub struct Watched<E> {
     pub last: Timestamp,
     /// Packets that could not be recorded.
     pub unrecorded: u64,
+    /// What went wrong, or right again, with the recording since the last look.
+    pub troubles: Vec<String>,
     /// What kept the audience from listening to the end.
     pub heard: Result<(), E>,
 }
@@ -291,10 +293,11 @@ impl Pump<'_> {
         }
     }
 
-    fn finish<E>(self, ended: Ended, info: CaptureInfo, heard: Result<(), E>) -> Watched<E> {
+    fn finish<E>(mut self, ended: Ended, info: CaptureInfo, heard: Result<(), E>) -> Watched<E> {
         let last = self.watch.clock().unwrap_or_else(EdgeClock::today);
         let unrecorded = self.recorder.as_ref().map_or(0, Recorder::lost);
-        Watched { ended, outcome: self.watch.finish(), info, packets: self.packets, last, unrecorded, heard }
+        let troubles = self.recorder.as_mut().map(Recorder::take_troubles).unwrap_or_default();
+        Watched { ended, outcome: self.watch.finish(), info, packets: self.packets, last, unrecorded, troubles, heard }
     }
 }
 

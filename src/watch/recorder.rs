@@ -366,7 +366,10 @@ mod tests {
         // Lost: the packet of 5 s, and those until the next attempt, 10 s later.
         assert_eq!(recorder.lost(), 10);
         let troubles = recorder.take_troubles();
-        assert!(troubles.len() == 2 && troubles[1].contains("goes on") && troubles[1].contains("10 packets"), "{troubles:?}");
+        assert!(
+            troubles.len() == 2 && troubles[1].contains("goes on") && troubles[1].contains("10 packets"),
+            "{troubles:?}"
+        );
         assert_eq!(names(folder.path()), ["w-00001.pcapng"]);
         let mut reader = Reader::open(&Input::Path(folder.path().join("w-00001.pcapng"))).unwrap();
         let mut seconds = Vec::new();

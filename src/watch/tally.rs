@@ -77,10 +77,11 @@ impl Deaths {
         let key = (verdict, service.to_owned());
         let is_known = self.known.len() < KNOWN || self.known.contains_key(&key);
         let count = match is_known {
-            true => *self.known.entry(key.clone()).and_modify(|count| count.all += 1).or_insert(Count {
-                all: 1,
-                ..Count::default()
-            }),
+            true => *self
+                .known
+                .entry(key.clone())
+                .and_modify(|count| count.all += 1)
+                .or_insert(Count { all: 1, ..Count::default() }),
             false => Count::default(),
         };
         if is_known && (count.is_shown || self.make_place(count)) {

@@ -100,7 +100,8 @@ impl Scene {
     /// How many frames tshark reads; `None` where it is missing.
     pub(crate) fn frames_by_tshark(&self, file: &str) -> Option<u64> {
         let mut tshark = Command::new("tshark");
-        let output = tshark.args(["-n", "-T", "fields", "-e", "frame.number", "-r"]).arg(self.path(file)).output().ok()?;
+        let output =
+            tshark.args(["-n", "-T", "fields", "-e", "frame.number", "-r"]).arg(self.path(file)).output().ok()?;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Some(output.stdout.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()).count() as u64)
     }

@@ -92,7 +92,8 @@ impl<'a> Narrator<'a> {
         let Some(outlet) = &self.outlet else { return Ok(()) };
         let waited = EdgeClock::new();
         while !outlet.offer(line).map_err(failed)? {
-            let may_wait = matches!(self.patience, Patience::Until(end) if self.began.elapsed() < end) && !signals.stop();
+            let may_wait =
+                matches!(self.patience, Patience::Until(end) if self.began.elapsed() < end) && !signals.stop();
             let what = if may_wait { "the capture waits" } else { "events are left out, and counted" };
             if (!may_wait || waited.elapsed() >= PATIENCE) && !std::mem::replace(&mut self.has_complained, true) {
                 self.console.warning(&format_args!("nobody reads standard output: {what}"));
