@@ -287,7 +287,7 @@ impl Analyzer {
         if self.table.len() <= most {
             return;
         }
-        let leaving = eviction::Leaving::choose(self.table.numbered(), self.table.len(), most, self.clock);
+        let leaving = eviction::Leaving::choose(self.table.all(), self.table.len(), most, self.clock);
         let (clock, shared) = (self.clock, &mut self.shared);
         let stays = |number: u32, flow: &Flow| !leaving.includes(number, flow);
         self.table.retain(stays, |number, mut flow| {

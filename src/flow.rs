@@ -17,6 +17,7 @@ pub mod key;
 pub mod kind;
 pub mod mark;
 mod packed;
+mod places;
 pub mod probes;
 pub mod resets;
 mod silences;

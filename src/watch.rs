@@ -167,7 +167,7 @@ impl<'a> Watch<'a> {
     /// The greatest time of a record or tick so far; `None` before the first.
     #[must_use]
     pub fn clock(&self) -> Option<Timestamp> {
-        Some(self.analyzer.clock()).filter(|clock| clock.as_nanos() != i64::MIN)
+        Some(self.analyzer.clock()).filter(|clock| *clock > Timestamp::from_nanos(i64::MIN))
     }
 
     /// The flows that are held, each with its number.
@@ -249,7 +249,7 @@ impl<'a> Watch<'a> {
         let (follows, evicted, clock) = (&mut self.follows, &mut self.evicted, self.analyzer.clock());
         self.analyzer.hold_to(self.most_flows, |number, flow| {
             follows.remove(&number);
-            evicted.take(number, &flow, clock);
+            evicted.take(0, number, &flow, clock);
         });
         if self.evicted.flows() > self.tally.evicted {
             self.tally.evicted = self.evicted.flows();
