@@ -94,8 +94,9 @@ impl Store {
         (from..self.next()).filter_map(|number| Some((number, self.get(number)?)))
     }
 
-    /// Takes flow `number` out, if it is ready. Its number is not given again.
+    /// Takes flow `number` out. Its number is not given again.
     pub(super) fn remove(&mut self, number: u32) -> Option<Flow> {
+        self.wake(number)?;
         let place = self.places.get_mut(number as usize).filter(|place| **place & READY != 0)?;
         let slot = *place & !READY;
         let taken = self.slots.get_mut(slot as usize)?;
