@@ -214,6 +214,14 @@ impl Flow {
         self.heads.as_deref()
     }
 
+    /// Since when the client waits for an answer: it spoke last, or its latest request of HTTP/2 has no answer, whatever frames
+    /// without a meaning for requests came after it.
+    #[must_use]
+    pub fn asked_since(&self) -> Option<Mark> {
+        let spoke_last = self.turn.filter(|turn| turn.direction == Direction::FromInitiator);
+        self.heads().and_then(Heads::asked_since).unwrap_or(spoke_last.map(|turn| turn.start))
+    }
+
     /// The client behind a balancer or proxy, as a TOA option or a PROXY header tells it.
     #[must_use]
     pub fn real_client(&self) -> Option<SocketAddr> {

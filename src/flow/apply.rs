@@ -323,7 +323,7 @@ impl Flow {
     ) {
         let silent_before = mark.time.since(self.first.time) >= self.gap_threshold();
         let known = self.orientation == Orientation::Handshake || self.turn.is_some() || silent_before;
-        let piece = Piece::new(direction, segment, None, mark.frame);
+        let piece = Piece::new(direction, segment, None, mark);
         let begins = (known && starts_turn).then(|| next.unwrap_or(piece.seq));
         self.heads.get_or_insert_default().observe(&Piece { begins, ..piece }, budget);
     }

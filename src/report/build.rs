@@ -266,14 +266,14 @@ impl FlowBuilder<'_> {
         }
     }
 
-    /// The client waits where it spoke last, its peer acknowledged what it said, and no answer came.
+    /// The client waits for an answer, unless the flow ended in good order.
     fn waiting(&self) -> Option<model::Waiting> {
-        let turn = self.flow.turn?;
+        let since = self.flow.asked_since()?;
         let over = matches!(self.verdict.id, VerdictId::Graceful);
-        (turn.direction == Direction::FromInitiator && !over).then(|| model::Waiting {
-            side: turn.direction.sender(),
-            since_frame: self.frame(turn.start),
-            waited_s: self.flow.last.time.since(turn.start.time).as_secs_f64(),
+        (!over).then(|| model::Waiting {
+            side: Direction::FromInitiator.sender(),
+            since_frame: self.frame(since),
+            waited_s: self.flow.last.time.since(since.time).as_secs_f64(),
             request: request(self.flow),
         })
     }
