@@ -277,6 +277,19 @@ impl Flow {
         answered_syn && acknowledged && (initiator.last.is_some() || responder.last.is_some())
     }
 
+    /// Whether the capture shows no more than an attempt at a connection: no handshake that was completed, no octet, no
+    /// FIN, no probe, and, in the middle of a connection, no silence.
+    #[must_use]
+    pub fn is_attempt(&self) -> bool {
+        let [initiator, responder] = &self.ends;
+        let was_tried = initiator.isn.is_some() || responder.isn.is_some();
+        let was_opened = was_tried && responder.snd_una.is_some();
+        let was_used = self.ends.iter().any(|end| end.counters.payload_bytes > 0 || end.fin_end.is_some())
+            || self.probes.iter().flatten().any(|probes| probes.latest.is_some());
+        let was_silent = !was_tried && self.packet_gaps.is_some();
+        !was_opened && !was_used && !was_silent
+    }
+
     /// How many of the two ends have sent a FIN.
     #[must_use]
     pub fn fins(&self) -> usize {

@@ -340,9 +340,12 @@ impl Flow {
     fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
         let opener = self.end(direction.reverse());
         let just_opened = matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck));
+        // One segment and its repetitions: behind a SYN that comes late there may be payload that nobody refused.
+        let counters = &opener.counters;
+        let sent_nothing_else = counters.packets == u64::from(counters.retransmissions) + 1;
         let only_syn = opener.isn.is_some_and(|isn| segment.acknowledged() == Some(isn.plus(1)));
         let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
-        (just_opened && only_syn && had_payload).then_some(segment.ack)
+        (just_opened && sent_nothing_else && only_syn && had_payload).then_some(segment.ack)
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {

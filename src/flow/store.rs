@@ -97,7 +97,7 @@ impl Store {
     /// Takes flow `number` out. Its number is not given again.
     pub(super) fn remove(&mut self, number: u32) -> Option<Flow> {
         self.wake(number)?;
-        let place = self.places.get_mut(number)?;
+        let place = self.places.get_mut(number).filter(|place| **place & READY != 0)?;
         let slot = *place & !READY;
         let taken = self.slots.get_mut(slot as usize)?;
         *place = GONE;
