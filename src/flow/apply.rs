@@ -131,6 +131,9 @@ impl Flow {
     }
 
     fn observe_life(&mut self, direction: Direction, kind: SegmentKind, mark: Mark) {
+        if self.extras.is_none() {
+            return;
+        }
         let rtt = self.rtt();
         if let Some(extras) = &mut self.extras {
             for reset in extras.resets.iter_mut() {
@@ -249,12 +252,13 @@ impl Flow {
             return;
         }
         let repeated = kind == SegmentKind::Retransmission || class.notes.has(Notes::RETRANSMISSION);
-        let counters = &mut end.counters;
-        counters.retransmissions = counters.retransmissions.saturating_add(u32::from(repeated));
-        counters.spurious = counters.spurious.saturating_add(u32::from(class.notes.has(Notes::SPURIOUS)));
-        counters.out_of_order = counters.out_of_order.saturating_add(u32::from(kind == SegmentKind::OutOfOrder));
         if repeated {
+            let counters = &mut end.counters;
+            counters.retransmissions = counters.retransmissions.saturating_add(1);
+            counters.spurious = counters.spurious.saturating_add(u32::from(class.notes.has(Notes::SPURIOUS)));
             end.timed = None;
+        } else if kind == SegmentKind::OutOfOrder {
+            end.counters.out_of_order = end.counters.out_of_order.saturating_add(1);
         }
         if segment.flags.has(Flags::SYN) {
             end.isn = Some(segment.seq);
@@ -321,10 +325,16 @@ impl Flow {
         starts_turn: bool,
         budget: &mut Budget,
     ) {
-        let silent_before = mark.time.since(self.first.time) >= self.gap_threshold();
-        let known = self.orientation == Orientation::Handshake || self.turn.is_some() || silent_before;
+        // Most segments lie behind the head of their turn.
+        if !starts_turn && self.heads.as_ref().is_some_and(|heads| heads.is_idle(direction)) {
+            return;
+        }
+        let known = starts_turn
+            && (self.orientation == Orientation::Handshake
+                || self.turn.is_some()
+                || mark.time.since(self.first.time) >= self.gap_threshold());
         let piece = Piece::new(direction, segment, None, mark.frame);
-        let begins = (known && starts_turn).then(|| next.unwrap_or(piece.seq));
+        let begins = known.then(|| next.unwrap_or(piece.seq));
         self.heads.get_or_insert_default().observe(&Piece { begins, ..piece }, budget);
     }
 
@@ -338,11 +348,13 @@ impl Flow {
     /// RFC 7413 4.2.2: an answer that acknowledges the SYN alone refuses its payload, which is then sent again. The same
     /// goes for the payload of a SYN-ACK.
     fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
+        if !matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck)) {
+            return None;
+        }
         let opener = self.end(direction.reverse());
-        let just_opened = matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck));
         let only_syn = opener.isn.is_some_and(|isn| segment.acknowledged() == Some(isn.plus(1)));
         let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
-        (just_opened && only_syn && had_payload).then_some(segment.ack)
+        (only_syn && had_payload).then_some(segment.ack)
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {
@@ -406,7 +418,7 @@ impl Flow {
                 probes.keepalive.answers.compare_data(segment.hop_limit);
             }
             if let Some((value, _)) = segment.options.timestamps {
-                probes.dating.observe(owner == direction, value, mark.time);
+                probes.dating_mut().observe(owner == direction, value, mark.time);
             }
         }
     }
@@ -433,7 +445,7 @@ fn note_answer(
         && probe.echo.is_some()
     {
         let answer = Stamped { value: answer_value, echo: answer_echo, time: mark.time };
-        probes.dating.exchanged(Stamped { value, echo, time: probe.mark.time }, answer);
+        probes.dating_mut().exchanged(Stamped { value, echo, time: probe.mark.time }, answer);
     }
 }
 

@@ -91,6 +91,14 @@ impl Class {
         }
     }
 
+    /// Whether it decides about segments of either end that are held.
+    pub(super) const fn resolves_held(&self) -> bool {
+        const fn resolves(fate: HeldFate) -> bool {
+            !matches!(fate, HeldFate::Unchanged | HeldFate::Join)
+        }
+        resolves(self.held) || resolves(self.peer_held)
+    }
+
     fn note(mut self, notes: Notes) -> Self {
         self.notes |= notes;
         self
@@ -363,7 +371,7 @@ impl View<'_> {
         }
         let same_place = sender.last_ack == Some(segment.ack) && sender.snd_nxt == Some(segment.seq);
         let same_window = sender.window.is_none_or(|window| window == segment.window);
-        let selective = segment.options.sack.first().is_some_and(Option::is_some);
+        let selective = segment.options.sack.is_some();
         if same_place && self.peer.in_flight() && (same_window || selective) {
             return Class::new(SegmentKind::DupAck).held(held);
         }
@@ -401,7 +409,7 @@ impl View<'_> {
     /// The nearest unanswered probe that this segment's acknowledgment fits.
     fn open_probe(&self, theirs: &Probes) -> Option<(Pending, Answer)> {
         // A hole above what is acknowledged, in what the prober sent after its probe: that is what this ACK is about.
-        let selective = self.segment.options.sack.first().copied().flatten();
+        let selective = self.segment.options.sack;
         let reports_hole = selective.is_some_and(|(start, _)| start.after(self.segment.ack));
         let about_later =
             |probe: &Pending| reports_hole && self.peer.last_payload.is_some_and(|sent| sent > probe.mark.time);
@@ -414,7 +422,7 @@ impl View<'_> {
             return Some((latest, Answer::Latest));
         }
         let wait = self.flow.rtt().map_or(ANSWER_WAIT, |rtt| rtt.times(2));
-        let previous = theirs.previous.filter(|probe| self.time.since(probe.mark.time) <= wait)?;
+        let previous = theirs.previous.as_deref().copied().filter(|probe| self.time.since(probe.mark.time) <= wait)?;
         fits(&previous).then_some((previous, Answer::Previous))
     }
 
@@ -440,8 +448,8 @@ impl View<'_> {
 
     /// Whether the segment answers an unacceptable SYN or RST (RFC 5961 3.2 and 4.2).
     fn is_challenge(&self) -> bool {
-        let expected = self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
-        let provoked = self.sender.challenged.is_some_and(|when| self.time.since(when) <= expected);
+        let expected = || self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
+        let provoked = self.sender.challenged.is_some_and(|when| self.time.since(when) <= expected());
         self.is_of_old_generation() || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
     }
 
@@ -479,7 +487,7 @@ impl View<'_> {
     }
 
     fn is_dsack(&self, seq: Seq) -> bool {
-        self.segment.options.sack.first().is_some_and(|block| *block == Some((seq, seq.plus(1))))
+        self.segment.options.sack == Some((seq, seq.plus(1)))
     }
 
     /// Whether the segment left its sender before others that the capture shows earlier.

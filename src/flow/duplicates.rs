@@ -23,15 +23,23 @@ struct Slot {
     time: Timestamp,
 }
 
+/// The frames of a place, in one line of memory.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Pair {
+    newer: Slot,
+    older: Slot,
+}
+
 /// Recent frames, by a hash of what a copy shares with its original. Two may share a place, lest a frame between a
 /// frame and its copy make the first forgotten.
 pub struct Duplicates {
-    places: Vec<[Slot; 2]>,
+    places: Vec<Pair>,
 }
 
 impl Default for Duplicates {
     fn default() -> Self {
-        Self { places: vec![[Slot::default(); 2]; PLACES] }
+        Self { places: vec![Pair::default(); PLACES] }
     }
 }
 
@@ -47,9 +55,12 @@ impl Duplicates {
         time: Timestamp,
     ) -> bool {
         let identity = identity(flow, direction, segment);
-        let vantage = vantage(segment, interface);
+        // Without a telling IP identification two equal segments may be two transmissions (duplicate ACKs over IPv6):
+        // a copy then shows by being captured elsewhere on its way, or at the very same instant.
+        let telling = segment.ip_id.is_some_and(|id| id != 0);
+        let vantage = if telling { 0 } else { vantage(segment, interface) };
         let place = usize::try_from(identity).unwrap_or(0) & (PLACES - 1);
-        let Some([newer, older]) = self.places.get_mut(place) else {
+        let Some(Pair { newer, older }) = self.places.get_mut(place) else {
             return false;
         };
         let is_it = |slot: &Slot| slot.used && slot.identity == identity;
@@ -58,9 +69,6 @@ impl Duplicates {
         }
         let apart = time.since(newer.time).abs();
         let same = is_it(newer) && apart <= TOGETHER;
-        // Without a telling IP identification two equal segments may be two transmissions (duplicate ACKs over IPv6):
-        // a copy then shows by being captured elsewhere on its way, or at the very same instant.
-        let telling = segment.ip_id.is_some_and(|id| id != 0);
         if same && (telling || newer.vantage != vantage || apart == Span::ZERO) {
             return true;
         }

@@ -36,6 +36,9 @@ impl Flow {
 
     /// Rule 7: what was held becomes a probe, or an ordinary segment again.
     pub(super) fn resolve_held(&mut self, direction: Direction, class: &Class, relabels: &mut Vec<Relabel>) {
+        if !class.resolves_held() {
+            return;
+        }
         for (owner, fate) in [(direction, class.held), (direction.reverse(), class.peer_held)] {
             let slot = self.probes_mut(owner);
             if matches!(fate, HeldFate::Unchanged | HeldFate::Join) {

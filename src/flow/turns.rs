@@ -48,6 +48,12 @@ impl Clone for Heads {
 }
 
 impl Heads {
+    /// Whether payload in `direction` changes nothing unless a turn begins with it.
+    pub(super) fn is_idle(&self, direction: Direction) -> bool {
+        let is_known = self.initiator_spoke || direction == Direction::FromResponder;
+        is_known && self.open.is_none() && self.http2.is_none()
+    }
+
     /// Takes payload in, in whatever order it comes. Payload outside the head of the turn in hand changes nothing.
     pub fn observe(&mut self, piece: &Piece<'_>, budget: &mut Budget) {
         if let Some(start) = piece.begins
