@@ -240,7 +240,7 @@ impl View<'_> {
             return None;
         }
         let pushed = self.segment.flags.has(Flags::PSH);
-        let repeated = match (self.segment.payload.first(), self.sender.last_octet) {
+        let repeated = match (self.segment.payload.first(), self.sender.last_octet()) {
             // A zero octet is what probes carry: equal to the last octet by chance too often to count.
             (Some(&octet), Some((seq, last))) => seq == self.segment.seq && octet == last && octet != 0,
             _ => false,
@@ -279,7 +279,7 @@ impl View<'_> {
         if !below_next || self.sender_silence() < LEAST_RHYTHM {
             return None;
         }
-        let differs = match (self.segment.payload.first(), self.sender.last_octet) {
+        let differs = match (self.segment.payload.first(), self.sender.last_octet()) {
             (Some(&octet), Some((seq, last))) => seq == self.segment.seq && octet != last,
             _ => false,
         };
@@ -337,7 +337,7 @@ impl View<'_> {
     fn repeated_payload(&self) -> Class {
         let (segment, sender) = (self.segment, self.sender);
         let reordering = self.flow.rtt().unwrap_or(REORDERING);
-        let fills = sender.hole.is_some_and(|hole| {
+        let fills = sender.rare().and_then(|rare| rare.hole).is_some_and(|hole| {
             !segment.seq.before(hole.start)
                 && !segment.end().after(hole.end)
                 && self.time.since(hole.since) < reordering
@@ -351,7 +351,11 @@ impl View<'_> {
         }
         let fast = self.peer.dup_acks >= 2
             && self.peer.last_ack == Some(segment.seq)
-            && self.peer.last_dup_ack.is_some_and(|last| self.time.since(last) < FAST_RETRANSMIT);
+            && self
+                .peer
+                .rare()
+                .and_then(|rare| rare.last_dup_ack)
+                .is_some_and(|last| self.time.since(last) < FAST_RETRANSMIT);
         again.note(if fast { Notes::FAST } else { Notes::NONE })
     }
 
@@ -449,7 +453,7 @@ impl View<'_> {
     /// Whether the segment answers an unacceptable SYN or RST (RFC 5961 3.2 and 4.2).
     fn is_challenge(&self) -> bool {
         let expected = || self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
-        let provoked = self.sender.challenged.is_some_and(|when| self.time.since(when) <= expected());
+        let provoked = self.sender.challenged().is_some_and(|when| self.time.since(when) <= expected());
         self.is_of_old_generation() || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
     }
 

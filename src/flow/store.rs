@@ -47,6 +47,8 @@ pub(crate) struct Store {
     packer: Packer,
 }
 
+/// At a border between lines of memory, so that a flow takes no more of them than it must.
+#[repr(align(64))]
 struct Slot {
     flow: Flow,
     number: u32,

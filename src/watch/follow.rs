@@ -292,7 +292,7 @@ pub(super) fn death(
 ) -> Option<(Verdict, Death)> {
     let verdict = judge_at(flow, due);
     let by_reset = flow.resets().any(Reset::is_effective);
-    let repeats = Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.retransmissions).max();
+    let repeats = Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters().retransmissions).max();
     let is_death = match (check, verdict.id) {
         (_, VerdictId::Graceful | VerdictId::Open | VerdictId::Refused) => false,
         (Check::Settled, VerdictId::IdleClose | VerdictId::HalfClosedTimeout) => true,
