@@ -299,7 +299,15 @@ impl Flow {
         let [initiator, responder] = &self.probes;
         let probes = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch());
         let gaps = |gaps: &Option<Box<Gaps>>| gaps.as_ref().map_or(0, |gaps| gaps.touch());
-        probes(initiator) ^ probes(responder) ^ gaps(&self.packet_gaps) ^ gaps(&self.payload_gaps)
+        let heads = self.heads.as_ref().map_or(0, |heads| heads.touch());
+        probes(initiator) ^ probes(responder) ^ gaps(&self.packet_gaps) ^ gaps(&self.payload_gaps) ^ heads
+    }
+
+    /// The same for what lies apart from that in turn.
+    fn touch_last(&self) -> u64 {
+        let [initiator, responder] = &self.probes;
+        let frames = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch_frames());
+        frames(initiator) ^ frames(responder)
     }
 
     /// Whether both ends have closed, or a RST has ended it as far as is known.

@@ -60,6 +60,11 @@ impl<T> FirstLast<T> {
         self.total
     }
 
+    /// What the next item will take the place of, or stand behind: to be read ahead of it.
+    pub(super) fn next_place(&self) -> Option<&T> {
+        self.items.get(self.place(self.total)).or(self.items.last())
+    }
+
     /// Where item number `number` stands.
     const fn place(&self, number: u64) -> usize {
         if number < KEPT as u64 { number as usize } else { KEPT + (number % KEPT as u64) as usize }

@@ -44,6 +44,11 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
+    /// Reads something of the place that `segment` will be looked for in.
+    pub(crate) fn touch(&self, segment: &Segment<'_>) -> u64 {
+        self.places.get(place(segment)).map_or(0, |pair| pair.newer.identity)
+    }
+
     /// Whether `segment` of flow number `flow`, captured at `time` on `interface`, is a copy of a frame seen just before;
     /// remembers it if not.
     pub fn is_copy(
@@ -59,8 +64,7 @@ impl Duplicates {
         // a copy then shows by being captured elsewhere on its way, or at the very same instant.
         let telling = segment.ip_id.is_some_and(|id| id != 0);
         let vantage = if telling { 0 } else { vantage(segment, interface) };
-        let place = usize::try_from(identity).unwrap_or(0) & (PLACES - 1);
-        let Some(Pair { newer, older }) = self.places.get_mut(place) else {
+        let Some(Pair { newer, older }) = self.places.get_mut(place(segment)) else {
             return false;
         };
         let is_it = |slot: &Slot| slot.used && slot.identity == identity;
@@ -78,6 +82,13 @@ impl Duplicates {
         *newer = Slot { identity, vantage, used: true, time };
         false
     }
+}
+
+/// The place of `segment`: it is known before the flow is.
+fn place(segment: &Segment<'_>) -> usize {
+    let ports = join(segment.src_port.into(), segment.dst_port.into());
+    let hash = fold(join(segment.seq.0, segment.ack.0), ports ^ u64::from(segment.ip_id.unwrap_or(0)) << 16);
+    usize::try_from(hash).unwrap_or(0) & (PLACES - 1)
 }
 
 /// A hash of what a copy shares with its original.

@@ -115,15 +115,16 @@ impl Undecided {
 
 /// The gaps of one flow on one clock.
 ///
-/// What every gap changes stands in the structure itself: the one that waits for its decision, the sums, and the two lengths that tell
-/// whether a gap is worth keeping. The lists lie apart, and most gaps of a long flow never touch them.
+/// Three lines of memory, since they are far away where flows are many: what every segment looks at, what every gap is held
+/// against, and what few gaps change. The lists lie apart, and are written without being read.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct Gaps {
     undecided: Option<Undecided>,
     total: u64,
     silent: Span,
-    /// Once eight are kept, nothing up to this length is of interest; short of that it may be too small.
-    least: Span,
+    /// The lengths of the longest, in their order.
+    lengths: [Span; KEPT],
     /// The longest that survived.
     survived: Option<Brief>,
     longest: Vec<Brief>,
@@ -146,7 +147,8 @@ impl Gaps {
     /// Reads a little of each line of memory.
     pub(super) fn touch(&self) -> u64 {
         let undecided = self.undecided.as_ref().map_or(0, |undecided| u64::from(undecided.repeats));
-        self.total ^ undecided ^ self.longest.len() as u64
+        let [length, ..] = self.lengths;
+        self.total ^ undecided ^ self.longest.len() as u64 ^ length.as_nanos().cast_unsigned()
     }
 
     /// The longest eight and every fatal one, in order of time.
@@ -234,24 +236,18 @@ impl Gaps {
             fatal.push(gap);
             return;
         }
-        if self.longest.len() < KEPT {
+        let place = self.longest.len();
+        if let Some(free) = self.lengths.get_mut(place) {
+            *free = length;
             self.longest.push(gap);
             return;
         }
-        if length > self.least {
-            self.replace_shortest(gap);
-        }
-    }
-
-    /// Puts `gap` in the place of the shortest that is kept, if it is longer.
-    fn replace_shortest(&mut self, gap: Brief) {
         // Of two equal ones the earlier stays, so that the result does not depend on how the capture was cut.
-        if let Some(shortest) = self.longest.iter_mut().rev().min_by_key(|kept| kept.length())
-            && shortest.length() < gap.length()
-        {
+        let shortest = self.lengths.iter_mut().zip(&mut self.longest).rev().min_by_key(|(kept, _)| **kept);
+        if let Some((kept, shortest)) = shortest.filter(|(kept, _)| **kept < length) {
+            *kept = length;
             *shortest = gap;
         }
-        self.least = self.longest.iter().map(Brief::length).min().unwrap_or_default();
     }
 
     fn all(&self) -> impl Iterator<Item = &Brief> {

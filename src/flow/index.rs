@@ -47,9 +47,9 @@ impl Index {
         self.place(hash, is_it).map(|(_, flow)| flow)
     }
 
-    /// What [`find`](Self::find) would look at first: to be read ahead of it.
+    /// What [`find`](Self::find) would most likely find: to be read ahead of it.
     pub(super) fn peek(&self, hash: u32) -> Option<u32> {
-        self.slots.get(hash as usize & self.mask()).and_then(|slot| slot.flow.checked_sub(1))
+        self.find(hash, |_| true)
     }
 
     /// Enters flow number `flow`, which is not there yet.

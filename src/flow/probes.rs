@@ -223,6 +223,11 @@ impl Probes {
         sum ^ latest ^ stats.frames.total() ^ u64::from(self.held.is_some())
     }
 
+    /// The same for what lies apart from it.
+    pub(super) fn touch_frames(&self) -> u64 {
+        self.keepalive.frames.next_place().map_or(0, |frame| u64::from(frame.number))
+    }
+
     /// Records a probe; `heard` is when the prober last heard more of its peer than an empty probe.
     pub(crate) fn sent(&mut self, probe: Pending, heard: Option<Mark>) {
         let Pending { kind, mark, one_byte, .. } = probe;

@@ -269,7 +269,8 @@ fn unanswered_data(flow: &Flow, direction: Direction) -> Verdict {
         Some(_) => (VerdictId::IdleDrop, Confidence::Likely),
         None => (VerdictId::RetransmissionExhausted, Confidence::Likely),
     };
-    let verdict = Verdict::new(id, confidence).of_gap(Clock::Packet, gap).because(Reason::DataUnanswered(repeats));
+    let verdict =
+        Verdict::new(id, confidence).of_gap(Clock::Packet, gap.as_ref()).because(Reason::DataUnanswered(repeats));
     let verdict = Verdict { half_open: Some(direction.reverse()), ..verdict };
     if id.is_idle_death() && flow.extras().is_some_and(|extras| extras.icmp.total() > 0) {
         // A router that cannot reach the host any more says that it vanished, not that a box forgot the flow.
