@@ -48,6 +48,17 @@ impl Clone for Heads {
 }
 
 impl Heads {
+    /// Reads a little of the memory that payload is held against.
+    pub(super) fn touch(&self) -> u64 {
+        u64::from(self.initiator_spoke) ^ u64::from(self.http2.is_some())
+    }
+
+    /// Whether payload in `direction` changes nothing unless a turn begins with it.
+    pub(super) fn is_idle(&self, direction: Direction) -> bool {
+        let is_known = self.initiator_spoke || direction == Direction::FromResponder;
+        is_known && self.open.is_none() && self.http2.is_none()
+    }
+
     /// Takes payload in, in whatever order it comes. Payload outside the head of the turn in hand changes nothing.
     pub fn observe(&mut self, piece: &Piece<'_>, budget: &mut Budget) {
         if let Some(start) = piece.begins

@@ -123,13 +123,13 @@ impl FlowBuilder<'_> {
             real_client: flow.real_client().map(|client| client.to_string()),
             first_time: rfc3339(flow.first.time),
             last_time: rfc3339(flow.last.time),
-            packets: Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.packets).sum(),
-            payload_bytes: self.both(|direction| flow.end(direction).counters.payload_bytes),
+            packets: Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters().packets).sum(),
+            payload_bytes: self.both(|direction| flow.end(direction).counters().payload_bytes),
             sequence: self.both(|direction| self.sequence(direction)),
             rtt_s: flow.rtt().map(Span::as_secs_f64),
             keepalive: self.both(|direction| self.keepalive(direction)),
-            zero_window_probes: self.both(|direction| flow.end(direction).counters.zero_window_probes),
-            retransmissions: self.both(|direction| flow.end(direction).counters.retransmissions),
+            zero_window_probes: self.both(|direction| flow.end(direction).counters().zero_window_probes),
+            retransmissions: self.both(|direction| flow.end(direction).counters().retransmissions),
             longest_silence: self.both(|direction| self.silence(direction)),
             gaps: clocks.into_iter().flat_map(|(clock, gaps)| self.gaps(clock, gaps)).collect(),
             gaps_total: clocks.into_iter().filter_map(|(_, gaps)| gaps).map(Gaps::total).sum(),
@@ -152,7 +152,7 @@ impl FlowBuilder<'_> {
     }
 
     fn sequence(&self, direction: Direction) -> model::Sequence {
-        let counters = self.flow.end(direction).counters;
+        let counters = self.flow.end(direction).counters();
         model::Sequence {
             segments: counters.packets,
             out_of_order: counters.out_of_order,
