@@ -102,7 +102,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Attempts that the memory of a run has room for.
+    /// Attempts for which memory is granted where nobody says how many flows to hold.
     pub const FEW_ATTEMPTS: usize = 1 << 18;
 }
 
@@ -137,7 +137,7 @@ pub struct Analyzer {
     streams: Streams,
     shared: Shared,
     attempts: Attempts,
-    /// Attempts that had to leave and were not taken yet.
+    /// Attempts that had to leave and were not handed over yet.
     gone: Vec<(u32, Flow)>,
     file: u32,
     accounts: Vec<FileAccount>,
@@ -301,8 +301,9 @@ impl Analyzer {
     }
 
     /// Holds the number of flows to `most`: when there are more, an eighth of them leaves, the closed ones first. Each is
-    /// handed to `gone` with its number, decided as far as it can be.
+    /// handed to `gone` with its number, decided as far as it can be; so are the attempts that had to leave since the last call.
     pub fn hold_to(&mut self, most: usize, mut gone: impl FnMut(u32, Flow)) {
+        self.gone.drain(..).for_each(|(number, flow)| gone(number, flow));
         if self.table.len() <= most {
             return;
         }
@@ -314,12 +315,6 @@ impl Analyzer {
             flow.finish(clock, &mut shared.relabels);
             gone(number, flow);
         });
-    }
-
-    /// The attempts that had to leave since the last call ([`Options::attempts`]), each with its number and decided as far as it
-    /// can be.
-    pub fn drain_gone(&mut self) -> impl Iterator<Item = (u32, Flow)> + '_ {
-        self.gone.drain(..)
     }
 
     /// Decides what is still open, against the greatest time seen; further judgements on earlier segments go to

@@ -73,7 +73,8 @@ pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) 
     read_bounded(source, usize::MAX, console, witness)
 }
 
-/// The same, with `most_flows` held at a time and capture point. Which of them leave depends on all that came before.
+/// The same, with `most_flows` held at a time and capture point. Which of them leave depends on all that came before. If there is
+/// no bound, attempts at connections that nobody completed have one all the same ([`Options::FEW_ATTEMPTS`]).
 ///
 /// # Errors
 /// As [`read`].
@@ -90,7 +91,10 @@ pub fn read_bounded(
         witness.files(&files.iter().map(|file| file.input.name()).collect::<Vec<_>>());
     }
     console.begin_progress(bytes(&files));
-    let options = Options { number_streams: files.len() == 1 && filter.is_none(), ..Options::default() };
+    // Who says how many flows to hold has room for as many attempts.
+    let attempts = if most_flows == usize::MAX { Options::FEW_ATTEMPTS } else { most_flows };
+    let number_streams = files.len() == 1 && filter.is_none();
+    let options = Options { number_streams, attempts, ..Options::default() };
     let mut run = Run {
         options,
         filter,

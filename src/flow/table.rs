@@ -168,6 +168,7 @@ impl FlowTable {
     pub(crate) fn remove(&mut self, number: u32) -> Option<Flow> {
         let flow = self.store.remove(number)?;
         self.index.remove(self.index.hash(&flow.key), |other| other == number);
+        self.store.tidy();
         Some(flow)
     }
 
