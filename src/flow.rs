@@ -17,6 +17,7 @@ pub mod key;
 pub mod kind;
 pub mod mark;
 mod packed;
+mod places;
 pub mod probes;
 pub mod resets;
 mod silences;
@@ -214,6 +215,14 @@ impl Flow {
         self.heads.as_deref()
     }
 
+    /// Since when the client waits for an answer: it spoke last, or its latest request of HTTP/2 has no answer, whatever frames
+    /// without a meaning for requests came after it.
+    #[must_use]
+    pub fn asked_since(&self) -> Option<Mark> {
+        let spoke_last = self.turn.filter(|turn| turn.direction == Direction::FromInitiator);
+        self.heads().and_then(Heads::asked_since).unwrap_or(spoke_last.map(|turn| turn.start))
+    }
+
     /// The client behind a balancer or proxy, as a TOA option or a PROXY header tells it.
     #[must_use]
     pub fn real_client(&self) -> Option<SocketAddr> {
@@ -268,6 +277,19 @@ impl Flow {
         answered_syn && acknowledged && (initiator.last.is_some() || responder.last.is_some())
     }
 
+    /// Whether the capture shows no more than an attempt at a connection: no handshake that was completed, no octet, no
+    /// FIN, no probe, and, in the middle of a connection, no silence.
+    #[must_use]
+    pub fn is_attempt(&self) -> bool {
+        let [initiator, responder] = &self.ends;
+        let was_tried = initiator.isn.is_some() || responder.isn.is_some();
+        let was_opened = was_tried && responder.snd_una.is_some();
+        let was_used = self.ends.iter().any(|end| end.counters().payload_bytes > 0 || end.fin_end.is_some())
+            || self.probes.iter().flatten().any(|probes| probes.latest.is_some());
+        let was_silent = !was_tried && self.packet_gaps.is_some();
+        !was_opened && !was_used && !was_silent
+    }
+
     /// How many of the two ends have sent a FIN.
     #[must_use]
     pub fn fins(&self) -> usize {
@@ -284,14 +306,10 @@ impl Flow {
     /// Reads a little of each line of memory that the flow takes.
     fn touch(&self) -> u64 {
         let of = |end: &Endpoint| {
-            end.silence.length.as_nanos().cast_unsigned()
-                ^ end.counters.packets
-                ^ end.counters.unseen_bytes
+            end.packets
                 ^ u64::from(end.dup_acks)
                 ^ u64::from(end.baseline.timestamps)
-                ^ end.last.map_or(0, |mark| u64::from(mark.frame.number))
-                ^ end.snd_nxt.map_or(0, |seq| u64::from(seq.0))
-                ^ end.timestamps.map_or(0, |(value, _)| u64::from(value))
+                ^ u64::from(end.silence.start.number)
         };
         let [initiator, responder] = &self.ends;
         let own = u64::from(self.first.frame.number) ^ u64::from(self.last.frame.number);
@@ -300,9 +318,18 @@ impl Flow {
 
     /// The same for what lies apart from it, once the flow itself is at hand.
     fn touch_further(&self) -> u64 {
-        let probes = self.probes.iter().flatten().map(|probes| probes.touch());
-        let gaps = [&self.packet_gaps, &self.payload_gaps].into_iter().flatten().map(|gaps| gaps.touch());
-        probes.chain(gaps).fold(0, |sum, value| sum ^ value)
+        let [initiator, responder] = &self.probes;
+        let probes = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch());
+        let gaps = |gaps: &Option<Box<Gaps>>| gaps.as_ref().map_or(0, |gaps| gaps.touch());
+        let heads = self.heads.as_ref().map_or(0, |heads| heads.touch());
+        probes(initiator) ^ probes(responder) ^ gaps(&self.packet_gaps) ^ gaps(&self.payload_gaps) ^ heads
+    }
+
+    /// The same for what lies apart from that in turn.
+    fn touch_last(&self) -> u64 {
+        let [initiator, responder] = &self.probes;
+        let frames = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch_frames());
+        frames(initiator) ^ frames(responder)
     }
 
     /// Whether both ends have closed, or a RST has ended it as far as is known.

@@ -253,12 +253,12 @@ fn speakers(flows: &Flows, silent: &HashSet<IpAddr>) -> Vec<u32> {
 
 /// Whether the flow shows that no sort of segment was filtered out: a handshake ends with a bare ACK.
 fn is_ordinary(flow: &Flow) -> bool {
-    let has_payload = |direction| flow.end(direction).counters.payload_bytes > 0;
+    let has_payload = |direction| flow.end(direction).counters().payload_bytes > 0;
     flow.orientation == Orientation::Handshake && flow.is_established() && Direction::BOTH.into_iter().all(has_payload)
 }
 
 fn packets(flow: &Flow) -> u64 {
-    Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.packets).sum()
+    Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters().packets).sum()
 }
 
 fn address(flow: &Flow, direction: Direction) -> IpAddr {

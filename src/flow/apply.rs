@@ -47,7 +47,7 @@ impl Flow {
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
         self.note_base(direction, segment);
         if kind == SegmentKind::DuplicateFrame {
-            let duplicates = &mut self.end_mut(direction).counters.duplicates;
+            let duplicates = &mut self.end_mut(direction).counters_mut().duplicates;
             *duplicates = duplicates.saturating_add(1);
             return;
         }
@@ -80,7 +80,7 @@ impl Flow {
         let (short, full) = (seq.plus(part), seq.plus(whole));
         if end.snd_nxt.is_some_and(|nxt| !nxt.before(short) && nxt.before(full)) {
             end.snd_nxt = Some(full);
-            end.counters.payload_bytes += u64::from(whole.saturating_sub(part));
+            end.payload_bytes += u64::from(whole.saturating_sub(part));
         }
         self.last = self.last.max_by_time(mark);
     }
@@ -131,6 +131,9 @@ impl Flow {
     }
 
     fn observe_life(&mut self, direction: Direction, kind: SegmentKind, mark: Mark) {
+        if self.extras.is_none() {
+            return;
+        }
         let rtt = self.rtt();
         if let Some(extras) = &mut self.extras {
             for reset in extras.resets.iter_mut() {
@@ -147,7 +150,7 @@ impl Flow {
             probes.reset();
         }
         if reset.acceptability == Acceptability::InWindow {
-            self.end_mut(direction.reverse()).challenged = Some(mark.time);
+            self.end_mut(direction.reverse()).rare_mut().challenged = Some(mark.time);
         }
         self.extras_mut().resets.push(reset);
     }
@@ -166,7 +169,7 @@ impl Flow {
             let end = self.end_mut(peer);
             let unseen = end.acknowledge(ack, mark.time);
             if class.notes.has(Notes::UNSEEN) {
-                end.counters.unseen_bytes += u64::from(unseen);
+                end.counters_mut().unseen_bytes += u64::from(unseen);
             }
         }
     }
@@ -229,7 +232,7 @@ impl Flow {
             *count = count.saturating_add(1);
         }
         if kind == SegmentKind::ZeroWindowProbe {
-            let count = &mut self.end_mut(direction).counters.zero_window_probes;
+            let count = &mut self.end_mut(direction).counters_mut().zero_window_probes;
             *count = count.saturating_add(1);
         }
     }
@@ -249,12 +252,14 @@ impl Flow {
             return;
         }
         let repeated = kind == SegmentKind::Retransmission || class.notes.has(Notes::RETRANSMISSION);
-        let counters = &mut end.counters;
-        counters.retransmissions = counters.retransmissions.saturating_add(u32::from(repeated));
-        counters.spurious = counters.spurious.saturating_add(u32::from(class.notes.has(Notes::SPURIOUS)));
-        counters.out_of_order = counters.out_of_order.saturating_add(u32::from(kind == SegmentKind::OutOfOrder));
         if repeated {
-            end.timed = None;
+            let counters = end.counters_mut();
+            counters.retransmissions = counters.retransmissions.saturating_add(1);
+            counters.spurious = counters.spurious.saturating_add(u32::from(class.notes.has(Notes::SPURIOUS)));
+            end.set_timed(None);
+        } else if kind == SegmentKind::OutOfOrder {
+            let count = &mut end.counters_mut().out_of_order;
+            *count = count.saturating_add(1);
         }
         if segment.flags.has(Flags::SYN) {
             end.isn = Some(segment.seq);
@@ -272,8 +277,8 @@ impl Flow {
             self.last_payload = Some(mark);
         }
         let end = self.end_mut(direction);
-        if !segment.is_empty() && !repeated && end.timed.is_none() {
-            end.timed = Some((segment.end(), mark.time));
+        if !segment.is_empty() && !repeated && end.timed().is_none() {
+            end.set_timed(Some((segment.end(), mark.time)));
         }
         if let Some(accepted) = refused {
             self.end_mut(direction.reverse()).snd_nxt = Some(accepted);
@@ -296,7 +301,7 @@ impl Flow {
             u32::try_from(segment.end().since(nxt)).unwrap_or(0).min(segment.payload_len)
         });
         let new = if fills { segment.payload_len } else { beyond };
-        end.counters.payload_bytes += u64::from(new);
+        end.payload_bytes += u64::from(new);
         end.payload_spacing = end.last_payload.map(|last| mark.time.since(last));
         end.last_payload = Some(mark.time);
         note_last_octet(end, segment);
@@ -321,10 +326,16 @@ impl Flow {
         starts_turn: bool,
         budget: &mut Budget,
     ) {
-        let silent_before = mark.time.since(self.first.time) >= self.gap_threshold();
-        let known = self.orientation == Orientation::Handshake || self.turn.is_some() || silent_before;
-        let piece = Piece::new(direction, segment, None, mark.frame);
-        let begins = (known && starts_turn).then(|| next.unwrap_or(piece.seq));
+        // Most segments lie behind the head of their turn.
+        if !starts_turn && self.heads.as_ref().is_some_and(|heads| heads.is_idle(direction)) {
+            return;
+        }
+        let known = starts_turn
+            && (self.orientation == Orientation::Handshake
+                || self.turn.is_some()
+                || mark.time.since(self.first.time) >= self.gap_threshold());
+        let piece = Piece::new(direction, segment, None, mark);
+        let begins = known.then(|| next.unwrap_or(piece.seq));
         self.heads.get_or_insert_default().observe(&Piece { begins, ..piece }, budget);
     }
 
@@ -338,11 +349,16 @@ impl Flow {
     /// RFC 7413 4.2.2: an answer that acknowledges the SYN alone refuses its payload, which is then sent again. The same
     /// goes for the payload of a SYN-ACK.
     fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
+        if !matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck)) {
+            return None;
+        }
         let opener = self.end(direction.reverse());
-        let just_opened = matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck));
+        // One segment and its repetitions: behind a SYN that comes late there may be payload that nobody refused.
+        let counters = opener.counters();
+        let sent_nothing_else = counters.packets == u64::from(counters.retransmissions) + 1;
         let only_syn = opener.isn.is_some_and(|isn| segment.acknowledged() == Some(isn.plus(1)));
         let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
-        (just_opened && only_syn && had_payload).then_some(segment.ack)
+        (sent_nothing_else && only_syn && had_payload).then_some(segment.ack)
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {
@@ -360,7 +376,7 @@ impl Flow {
         let last = self.last;
         let empty_probe = kind.is_probe() && segment.payload_len == 0;
         let end = self.end_mut(direction);
-        end.counters.packets += 1;
+        end.packets += 1;
         if let Some(previous) = end.last {
             let length = mark.time.since(previous.time);
             if length > end.silence.length {
@@ -376,7 +392,7 @@ impl Flow {
         if segment.flags.has(Flags::SYN) && self.end(direction.reverse()).isn.is_some() && last.time < mark.time {
             let repeated = self.end(direction).snd_una.is_some() && !segment.flags.has(Flags::ACK);
             if repeated {
-                self.end_mut(direction.reverse()).challenged = Some(mark.time);
+                self.end_mut(direction.reverse()).rare_mut().challenged = Some(mark.time);
             }
         }
         if !empty_probe {
@@ -406,7 +422,7 @@ impl Flow {
                 probes.keepalive.answers.compare_data(segment.hop_limit);
             }
             if let Some((value, _)) = segment.options.timestamps {
-                probes.dating.observe(owner == direction, value, mark.time);
+                probes.dating_mut().observe(owner == direction, value, mark.time);
             }
         }
     }
@@ -433,7 +449,7 @@ fn note_answer(
         && probe.echo.is_some()
     {
         let answer = Stamped { value: answer_value, echo: answer_echo, time: mark.time };
-        probes.dating.exchanged(Stamped { value, echo, time: probe.mark.time }, answer);
+        probes.dating_mut().exchanged(Stamped { value, echo, time: probe.mark.time }, answer);
     }
 }
 
@@ -449,10 +465,10 @@ fn note_window_spacing(probes: &mut Probes, seq: Seq, time: Timestamp, flow_last
 /// Keeps the last payload octet of the direction, where it was captured.
 fn note_last_octet(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>) {
     let last = segment.seq.plus(segment.payload_len).minus(1);
-    let is_newest = end.last_octet.is_none_or(|(seq, _)| !last.before(seq));
+    let is_newest = end.last_octet().is_none_or(|(seq, _)| !last.before(seq));
     if is_newest {
         let captured_whole = segment.payload.len() == segment.payload_len as usize;
-        end.last_octet = segment.payload.last().filter(|_| captured_whole).map(|&octet| (last, octet));
+        end.set_last_octet(segment.payload.last().filter(|_| captured_whole).map(|&octet| (last, octet)));
     }
 }
 
@@ -460,7 +476,7 @@ fn note_last_octet(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<
 fn note_acks(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
     if kind == SegmentKind::DupAck {
         end.dup_acks = end.dup_acks.saturating_add(1);
-        end.last_dup_ack = Some(mark.time);
+        end.rare_mut().last_dup_ack = Some(mark.time);
     } else if segment.acknowledged().is_some_and(|ack| end.last_ack != Some(ack)) {
         end.dup_acks = 0;
     }
@@ -468,9 +484,8 @@ fn note_acks(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>, m
         end.last_ack = segment.acknowledged().or(end.last_ack);
         end.window = Some(segment.window);
     }
-    end.last_seq = Some(segment.seq);
     end.timestamps = segment.options.timestamps.or(end.timestamps);
-    if kind == SegmentKind::ChallengeAck {
-        end.challenged = None;
+    if kind == SegmentKind::ChallengeAck && end.challenged().is_some() {
+        end.rare_mut().challenged = None;
     }
 }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use crate::flow::heads::http2::GoAway;
 use crate::flow::heads::proxy::{self, Proxy};
 use crate::flow::heads::{self, Decoded, Found, Hello};
-use crate::flow::{Direction, FrameId};
+use crate::flow::{Direction, FrameId, Mark};
 use crate::seq::Seq;
 
 pub use budget::{Budget, TOTAL_BYTES};
@@ -48,6 +48,17 @@ impl Clone for Heads {
 }
 
 impl Heads {
+    /// Reads a little of the memory that payload is held against.
+    pub(super) fn touch(&self) -> u64 {
+        u64::from(self.initiator_spoke) ^ u64::from(self.http2.is_some())
+    }
+
+    /// Whether payload in `direction` changes nothing unless a turn begins with it.
+    pub(super) fn is_idle(&self, direction: Direction) -> bool {
+        let is_known = self.initiator_spoke || direction == Direction::FromResponder;
+        is_known && self.open.is_none() && self.http2.is_none()
+    }
+
     /// Takes payload in, in whatever order it comes. Payload outside the head of the turn in hand changes nothing.
     pub fn observe(&mut self, piece: &Piece<'_>, budget: &mut Budget) {
         if let Some(start) = piece.begins
@@ -106,6 +117,13 @@ impl Heads {
     #[must_use]
     pub fn tls(&self) -> Option<&Hello> {
         self.hello.as_deref()
+    }
+
+    /// Since when the client's latest request of HTTP/2 has no answer: `Some(None)` if every request has one, `None` if that
+    /// cannot be read, or the flow is not HTTP/2. PINGs, settings and window updates ask for nothing that anybody waits for.
+    #[must_use]
+    pub fn asked_since(&self) -> Option<Option<Mark>> {
+        self.http2.as_ref()?.asked_since()
     }
 
     /// Whether the flow carries HTTP/2 that can be read.

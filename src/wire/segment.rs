@@ -87,8 +87,8 @@ pub struct Options {
     pub sack_permitted: bool,
     /// TSval and TSecr (RFC 7323 3.2).
     pub timestamps: Option<(u32, u32)>,
-    /// Up to four SACK blocks, left and right edge; the first may be a DSACK (RFC 2883).
-    pub sack: [Option<(Seq, Seq)>; 4],
+    /// Left and right edge of the first SACK block: the latest one (RFC 2018 4), or a DSACK (RFC 2883).
+    pub sack: Option<(Seq, Seq)>,
     /// Fast Open cookie or cookie request (RFC 7413), the experimental form (254 with magic 0xF989) included.
     pub fast_open: bool,
     /// Multipath TCP (RFC 8684) in any of its subtypes.

@@ -78,7 +78,7 @@ fn lived_unseen(flow: &Flow) -> bool {
 }
 
 fn has_both_sides(flow: &Flow) -> bool {
-    Direction::BOTH.into_iter().all(|direction| flow.end(direction).counters.payload_bytes > 0)
+    Direction::BOTH.into_iter().all(|direction| flow.end(direction).counters().payload_bytes > 0)
 }
 
 /// Whether both ends were seen, and octets passed between them that were not.
@@ -88,6 +88,6 @@ fn passed_unseen(flow: &Flow) -> bool {
 }
 
 fn passed_over(flow: &Flow) -> u64 {
-    let counters = Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters);
+    let counters = Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters());
     counters.map(|counters| counters.missing_bytes.saturating_add(counters.unseen_bytes)).sum()
 }
