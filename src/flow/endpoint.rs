@@ -326,7 +326,7 @@ impl Endpoint {
             if delay >= Span::ZERO {
                 self.ack_delay = Some(self.ack_delay.map_or(delay, |least| least.min(delay)));
             }
-            self.timed_at = None;
+            self.set_timed(None);
         }
         let Some(nxt) = self.snd_nxt else {
             self.snd_nxt = Some(ack);
