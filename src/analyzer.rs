@@ -3,6 +3,7 @@
 //! The clock is the capture: the greatest record time seen is what silence is measured against at the end, so a file
 //! and a live run over the same packets see the same thing.
 
+mod attempts;
 mod eviction;
 mod traffic;
 
@@ -11,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use traffic::{Pace, Traffic};
 
+use self::attempts::Attempts;
 use crate::capture::Record;
 use crate::flow::classify::{Class, classify};
 use crate::flow::duplicates::Duplicates;
@@ -95,11 +97,18 @@ pub struct Options {
     pub number_streams: bool,
     /// Flows that are kept ready at a time: the others are packed, which takes a tenth of the memory and shows nowhere.
     pub awake: usize,
+    /// Flows of which the capture shows no more than an attempt, that are kept at most: see [`Flow::is_attempt`].
+    pub attempts: usize,
+}
+
+impl Options {
+    /// Attempts that the memory of a run has room for.
+    pub const FEW_ATTEMPTS: usize = 1 << 18;
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { number_streams: true, awake: AWAKE }
+        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX }
     }
 }
 
@@ -127,6 +136,9 @@ pub struct Analyzer {
     fragments: Fragments,
     streams: Streams,
     shared: Shared,
+    attempts: Attempts,
+    /// Attempts that had to leave and were not taken yet.
+    gone: Vec<(u32, Flow)>,
     file: u32,
     accounts: Vec<FileAccount>,
     start: Option<Timestamp>,
@@ -160,6 +172,8 @@ impl Analyzer {
             fragments: Fragments::default(),
             streams: Streams::default(),
             shared: Shared::default(),
+            attempts: Attempts::new(options.attempts),
+            gone: Vec::new(),
             file: 0,
             accounts: vec![FileAccount::default()],
             start: None,
@@ -292,7 +306,7 @@ impl Analyzer {
         if self.table.len() <= most {
             return;
         }
-        let leaving = eviction::Leaving::choose(self.table.numbered(), self.table.len(), most, self.clock);
+        let leaving = eviction::Leaving::choose(self.table.all(), self.table.len(), most, self.clock);
         let (clock, shared) = (self.clock, &mut self.shared);
         let stays = |number: u32, flow: &Flow| !leaving.includes(number, flow);
         self.table.retain(stays, |number, mut flow| {
@@ -300,6 +314,12 @@ impl Analyzer {
             flow.finish(clock, &mut shared.relabels);
             gone(number, flow);
         });
+    }
+
+    /// The attempts that had to leave since the last call ([`Options::attempts`]), each with its number and decided as far as it
+    /// can be.
+    pub fn drain_gone(&mut self) -> impl Iterator<Item = (u32, Flow)> + '_ {
+        self.gone.drain(..)
     }
 
     /// Decides what is still open, against the greatest time seen; further judgements on earlier segments go to
@@ -348,6 +368,7 @@ impl Analyzer {
                 self.streams.number(flow, place.stream, place.is_reuse);
             }
         }
+        self.follow_attempt(place);
         if segment.flags.any(Flags::FIN | Flags::RST) && self.table.flow(index).is_some_and(Flow::is_over) {
             self.table.close(index);
         }
@@ -358,6 +379,26 @@ impl Analyzer {
         }
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
         Labelled { flow: index, direction, kind, notes: class.notes, mark, segment: *segment }
+    }
+
+    /// Takes note of an attempt that began, or became a connection.
+    fn follow_attempt(&mut self, Place { flow: number, is_new, .. }: Place) {
+        if self.options.attempts == usize::MAX || !(is_new || self.attempts.has(number)) {
+            return;
+        }
+        let Some(flow) = self.table.flow(number) else { return };
+        match (is_new, flow.is_attempt()) {
+            (true, true) => {
+                for leaving in self.attempts.enter(&flow.key, number) {
+                    let Some(mut flow) = self.table.remove(leaving) else { continue };
+                    flow.release_heads(&mut self.shared.heads);
+                    flow.finish(self.clock, &mut self.shared.relabels);
+                    self.gone.push((leaving, flow));
+                }
+            }
+            (false, false) => self.attempts.remove(number),
+            _ => {}
+        }
     }
 
     /// The whole of a fragmented segment has been seen.

@@ -17,6 +17,7 @@ pub mod key;
 pub mod kind;
 pub mod mark;
 mod packed;
+mod places;
 pub mod probes;
 pub mod resets;
 mod silences;
@@ -218,6 +219,14 @@ impl Flow {
         self.heads.as_deref()
     }
 
+    /// Since when the client waits for an answer: it spoke last, or its latest request of HTTP/2 has no answer, whatever frames
+    /// without a meaning for requests came after it.
+    #[must_use]
+    pub fn asked_since(&self) -> Option<Mark> {
+        let spoke_last = self.turn.filter(|turn| turn.direction == Direction::FromInitiator);
+        self.heads().and_then(Heads::asked_since).unwrap_or(spoke_last.map(|turn| turn.start))
+    }
+
     /// The client behind a balancer or proxy, as a TOA option or a PROXY header tells it.
     #[must_use]
     pub fn real_client(&self) -> Option<SocketAddr> {
@@ -270,6 +279,19 @@ impl Flow {
         let answered_syn = initiator.isn.is_none() || initiator.snd_una.is_some();
         let acknowledged = responder.isn.is_none() || responder.snd_una.is_some();
         answered_syn && acknowledged && (initiator.last.is_some() || responder.last.is_some())
+    }
+
+    /// Whether the capture shows no more than an attempt at a connection: no handshake that was completed, no octet, no
+    /// FIN, no probe, and, in the middle of a connection, no silence.
+    #[must_use]
+    pub fn is_attempt(&self) -> bool {
+        let [initiator, responder] = &self.ends;
+        let was_tried = initiator.isn.is_some() || responder.isn.is_some();
+        let was_opened = was_tried && responder.snd_una.is_some();
+        let was_used = self.ends.iter().any(|end| end.counters().payload_bytes > 0 || end.fin_end.is_some())
+            || self.probes.iter().flatten().any(|probes| probes.latest.is_some());
+        let was_silent = !was_tried && self.packet_gaps.is_some();
+        !was_opened && !was_used && !was_silent
     }
 
     /// How many of the two ends have sent a FIN.

@@ -9,6 +9,7 @@ use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader
 use crate::flow::Relabel;
 use crate::flow::table::AHEAD;
 use crate::report::build::Timeline;
+use crate::report::evicted::Evicted;
 use crate::report::numbers::FlowNumbers;
 
 /// Where the packets come from, and which of them count.
@@ -30,6 +31,8 @@ pub struct Reading {
     pub timelines: Vec<Timeline>,
     /// The number of each flow.
     pub numbers: FlowNumbers,
+    /// What came of flows that had to leave.
+    pub evicted: Evicted,
 }
 
 /// Somebody who wants to see each record as it is judged.
@@ -67,6 +70,19 @@ impl Witness for Unwatched {}
 /// # Errors
 /// If nothing can be read, if the filter is wrong, or if the witness fails.
 pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) -> Result<Reading, Error> {
+    read_bounded(source, usize::MAX, console, witness)
+}
+
+/// The same, with `most_flows` held at a time and capture point. Which of them leave depends on all that came before.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_bounded(
+    source: &Source,
+    most_flows: usize,
+    console: &mut Console,
+    witness: &mut impl Witness,
+) -> Result<Reading, Error> {
     let filter = source.filter.as_deref().map(Filter::new).transpose()?;
     refuse_expression(source)?;
     let files = capture::plan(&readable(&source.inputs, console))?;
@@ -79,6 +95,8 @@ pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) 
         options,
         filter,
         threads: source.threads,
+        most_flows,
+        evicted: Evicted::default(),
         left: source.count.unwrap_or(u64::MAX),
         timelines: Timelines::default(),
         analyzers: Vec::new(),
@@ -100,6 +118,8 @@ struct Run {
     options: Options,
     filter: Option<Filter>,
     threads: usize,
+    most_flows: usize,
+    evicted: Evicted,
     /// Packets that may still be read.
     left: u64,
     timelines: Timelines,
@@ -171,6 +191,10 @@ impl Run {
                 let seen = analyzer.take(next);
                 if let Seen::Segment(segment) = &seen {
                     self.numbers.note(timeline, segment.flow);
+                    let (numbers, evicted, clock) = (&self.numbers, &mut self.evicted, analyzer.clock());
+                    analyzer.hold_to(self.most_flows, |index, flow| {
+                        evicted.take(timeline, numbers.number(timeline, index).unwrap_or(index), &flow, clock);
+                    });
                 }
                 let numbers = &self.numbers;
                 witness.record(&record, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
@@ -198,7 +222,7 @@ impl Run {
                 timeline.files.push((index, info));
             }
         }
-        Reading { timelines, numbers: self.numbers }
+        Reading { timelines, numbers: self.numbers, evicted: self.evicted }
     }
 }
 

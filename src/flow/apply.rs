@@ -336,7 +336,7 @@ impl Flow {
             && (self.orientation == Orientation::Handshake
                 || self.turn.is_some()
                 || mark.time.since(self.first.time) >= self.gap_threshold());
-        let piece = Piece::new(direction, segment, None, mark.frame);
+        let piece = Piece::new(direction, segment, None, mark);
         let begins = known.then(|| next.unwrap_or(piece.seq));
         let piece = Piece { begins, ..piece };
         if let Some(heads) = &mut self.heads {
@@ -364,9 +364,12 @@ impl Flow {
             return None;
         }
         let opener = self.end(direction.reverse());
+        // One segment and its repetitions: behind a SYN that comes late there may be payload that nobody refused.
+        let counters = opener.counters();
+        let sent_nothing_else = counters.packets == u64::from(counters.retransmissions) + 1;
         let only_syn = opener.isn.is_some_and(|isn| segment.acknowledged() == Some(isn.plus(1)));
         let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
-        (only_syn && had_payload).then_some(segment.ack)
+        (sent_nothing_else && only_syn && had_payload).then_some(segment.ack)
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use crate::flow::heads::http2::GoAway;
 use crate::flow::heads::proxy::{self, Proxy};
 use crate::flow::heads::{self, Decoded, Found, Hello};
-use crate::flow::{Direction, FrameId};
+use crate::flow::{Direction, FrameId, Mark};
 use crate::seq::Seq;
 
 pub use budget::{Budget, TOTAL_BYTES};
@@ -128,6 +128,13 @@ impl Heads {
     #[must_use]
     pub fn tls(&self) -> Option<&Hello> {
         self.hello.as_deref()
+    }
+
+    /// Since when the client's latest request of HTTP/2 has no answer: `Some(None)` if every request has one, `None` if that
+    /// cannot be read, or the flow is not HTTP/2. PINGs, settings and window updates ask for nothing that anybody waits for.
+    #[must_use]
+    pub fn asked_since(&self) -> Option<Option<Mark>> {
+        self.http2.as_ref()?.asked_since()
     }
 
     /// Whether the flow carries HTTP/2 that can be read.

@@ -6,7 +6,7 @@ use crate::flow::gaps::{Clock, Gap, Gaps};
 use crate::flow::mark::Mark;
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation};
 use crate::report::conclude;
-use crate::report::evicted::Evicted;
+use crate::report::evicted::{Evicted, Gone};
 pub use crate::report::judged::{Asked, Timeline};
 use crate::report::judged::{Judged, frame, outcome, request};
 use crate::report::model::{self, Both, Flows, Frame, Report};
@@ -51,11 +51,12 @@ pub fn build_beside(
     asked: Asked<'_>,
     evicted: Evicted,
 ) -> Built {
-    let Evicted { gathered, services, by_server } = evicted;
-    let judge = |timeline| Judged::new(timeline, services.clone(), &by_server);
+    let Evicted { gathered, timelines: gone } = evicted;
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
-    let timelines: Vec<_> = timelines.into_iter().map(judge).collect();
+    let gone = gone.into_iter().chain(std::iter::repeat_with(Gone::default));
+    let timelines: Vec<_> =
+        timelines.into_iter().zip(gone).map(|(timeline, gone)| Judged::new(timeline, gone)).collect();
     let report = conclude::report(&timelines, &numbers, table, several_files, asked, gathered);
     Built { report, timelines, numbers, table: table.clone(), several_files }
 }
@@ -266,14 +267,14 @@ impl FlowBuilder<'_> {
         }
     }
 
-    /// The client waits where it spoke last, its peer acknowledged what it said, and no answer came.
+    /// The client waits for an answer, unless the flow ended in good order.
     fn waiting(&self) -> Option<model::Waiting> {
-        let turn = self.flow.turn?;
+        let since = self.flow.asked_since()?;
         let over = matches!(self.verdict.id, VerdictId::Graceful);
-        (turn.direction == Direction::FromInitiator && !over).then(|| model::Waiting {
-            side: turn.direction.sender(),
-            since_frame: self.frame(turn.start),
-            waited_s: self.flow.last.time.since(turn.start.time).as_secs_f64(),
+        (!over).then(|| model::Waiting {
+            side: Direction::FromInitiator.sender(),
+            since_frame: self.frame(since),
+            waited_s: self.flow.last.time.since(since.time).as_secs_f64(),
             request: request(self.flow),
         })
     }

@@ -39,11 +39,10 @@ pub(crate) fn report(
     asked: Asked<'_>,
     gone: Gathered,
 ) -> Report {
-    let evicted = u64::from(gone.flows);
     let gathered = Gathered::from(timelines, numbers, gone);
     let services = services::services(timelines, table);
     let findings = findings::findings(timelines, numbers, &gathered, table, several_files, asked.stack);
-    let captures = captures(timelines, several_files, evicted);
+    let captures = captures(timelines, several_files);
     let summary = sentence::summary(timelines, &gathered, table);
     Report {
         captures,
@@ -132,7 +131,7 @@ fn candidate(found: timeouts::Candidate<'_>) -> Candidate {
     }
 }
 
-fn captures(timelines: &[Judged], several_files: bool, evicted: u64) -> Vec<model::Capture> {
+fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
     let mut captures: Vec<(usize, model::Capture)> = Vec::new();
     for (number, judged) in (0u32..).zip(timelines) {
         let blank = FileAccount::default();
@@ -142,7 +141,7 @@ fn captures(timelines: &[Judged], several_files: bool, evicted: u64) -> Vec<mode
         if timelines.len() > 1 {
             of_timeline.push(quality::several_points(timelines.len() as u64));
         }
-        of_timeline.extend(quality::evicted(evicted));
+        of_timeline.extend(quality::evicted(judged.evicted));
         for (index, info) in &judged.timeline.files {
             let account = analysis.accounts.get(*index).unwrap_or(&blank);
             let mut of_file = capture(info, account, number, several_files);

@@ -4,7 +4,7 @@ use crate::analyzer::Labelled;
 use crate::flow::gaps::Clock;
 use crate::flow::probes::{Pending, Probes};
 use crate::flow::resets::Reset;
-use crate::flow::{Direction, Flow, FrameId, Mark, SegmentKind, Turn};
+use crate::flow::{Direction, Flow, FrameId, Mark, SegmentKind};
 use crate::report::build;
 use crate::report::model::{Both, Frame, Waiting};
 use crate::time::{Span, Timestamp};
@@ -155,8 +155,7 @@ impl Follow {
         }
         self.warned = Some(since.time);
         let model = build::flow(number, flow, &judge_at(flow, due), None, table);
-        let until_now = |asked: Turn| due.since(asked.start.time).as_secs_f64();
-        let waited_s = flow.turn.map_or(0.0, until_now);
+        let waited_s = flow.asked_since().map_or(0.0, |since| due.since(since.time).as_secs_f64());
         Some(What::IdleWarning(Box::new(IdleWarning {
             of: FlowName::new(number, flow),
             idle_s: idle.as_secs_f64(),

@@ -47,6 +47,7 @@ pub(crate) fn judged(capture: &Path, folder: &Path) -> Vec<Judged> {
         assume: None,
         stack: None,
         fail_on: Vec::new(),
+        most_flows: None,
         quiet: true,
     };
     run(&job).unwrap();

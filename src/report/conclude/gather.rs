@@ -225,8 +225,8 @@ impl Group {
 
     fn add(&mut self, number: u32, flow: &Flow, verdict: &Verdict) {
         // Asked before the silence: what was only sent into it found the connection dead and waits for nobody's timer.
-        let asked = flow.turn.filter(|turn| turn.direction == Direction::FromInitiator);
-        let asked_before = asked.zip(verdict.gap).is_some_and(|(turn, (_, gap))| turn.start.time <= gap.start.time);
+        let asked = flow.asked_since();
+        let asked_before = asked.zip(verdict.gap).is_some_and(|(since, (_, gap))| since.time <= gap.start.time);
         // A 504 is the answer to a request that waited (RFC 9110 15.6.5).
         let in_flight = asked_before || verdict.reasons.contains(&Reason::HttpStatus(504));
         self.flows.push(number);
