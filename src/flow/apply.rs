@@ -7,7 +7,7 @@ use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::dating::Stamped;
 use crate::flow::probes::{Answer, Pending, Probes};
 use crate::flow::resets::{self, Acceptability};
-use crate::flow::turns::{Budget, Piece};
+use crate::flow::turns::{Budget, Heads, Piece};
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation, Turn};
 use crate::seq::Seq;
 use crate::time::Timestamp;
@@ -326,8 +326,10 @@ impl Flow {
         starts_turn: bool,
         budget: &mut Budget,
     ) {
+        let initiator_spoke = self.initiator_spoke;
+        self.initiator_spoke |= direction == Direction::FromInitiator;
         // Most segments lie behind the head of their turn.
-        if !starts_turn && self.heads.as_ref().is_some_and(|heads| heads.is_idle(direction)) {
+        if !starts_turn && self.heads.as_ref().is_none_or(|heads| heads.is_idle(direction)) {
             return;
         }
         let known = starts_turn
@@ -336,7 +338,16 @@ impl Flow {
                 || mark.time.since(self.first.time) >= self.gap_threshold());
         let piece = Piece::new(direction, segment, None, mark);
         let begins = known.then(|| next.unwrap_or(piece.seq));
-        self.heads.get_or_insert_default().observe(&Piece { begins, ..piece }, budget);
+        let piece = Piece { begins, ..piece };
+        if let Some(heads) = &mut self.heads {
+            return heads.observe(&piece, budget);
+        }
+        // Much of what flows carry has no name: then nothing is kept.
+        let mut heads = Heads::behind(initiator_spoke);
+        heads.observe(&piece, budget);
+        if !heads.is_blank() {
+            self.heads = Some(Box::new(heads));
+        }
     }
 
     /// The flow has ended: no head is completed any more.

@@ -48,6 +48,17 @@ impl Clone for Heads {
 }
 
 impl Heads {
+    /// Of a flow whose initiator has sent payload already, or not.
+    pub(super) fn behind(initiator_spoke: bool) -> Self {
+        Self { initiator_spoke, ..Self::default() }
+    }
+
+    /// Whether there is nothing to keep: nothing was named, and nothing is being read.
+    pub(super) fn is_blank(&self) -> bool {
+        let is_unnamed = self.names.iter().all(Name::is_empty) && self.hello.is_none() && self.real_client.is_none();
+        is_unnamed && self.open.is_none() && self.http2.is_none() && !self.opaque && !self.encrypted
+    }
+
     /// Reads a little of the memory that payload is held against.
     pub(super) fn touch(&self) -> u64 {
         u64::from(self.initiator_spoke) ^ u64::from(self.http2.is_some())
