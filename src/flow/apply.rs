@@ -1,5 +1,6 @@
 //! What a classified segment changes in its flow.
 
+use crate::capture::Told;
 use crate::flow::classify::{Class, HeldFate};
 use crate::flow::endpoint::Silence;
 use crate::flow::kind::{Notes, SegmentKind};
@@ -34,7 +35,8 @@ pub struct Relabel {
 }
 
 impl Flow {
-    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`.
+    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`. Returns what its payload
+    /// told of the turn that it belongs to.
     pub fn apply(
         &mut self,
         direction: Direction,
@@ -42,14 +44,15 @@ impl Flow {
         mark: Mark,
         class: Class,
         shared: &mut Shared,
-    ) {
+    ) -> Told {
         let Shared { relabels, heads } = shared;
+        let mut told = Told::NOTHING;
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
         self.note_base(direction, segment);
         if kind == SegmentKind::DuplicateFrame {
             let duplicates = &mut self.end_mut(direction).counters.duplicates;
             *duplicates = duplicates.saturating_add(1);
-            return;
+            return told;
         }
         if mark.time < self.last.time {
             let steps = &mut self.extras_mut().clock_steps;
@@ -66,12 +69,13 @@ impl Flow {
             self.resolve_held(direction, &class, relabels);
             self.apply_answer(direction, segment, mark, &class);
             self.apply_probe(direction, segment, mark, &class, kind, relabels);
-            self.apply_sequence(direction, segment, mark, &class, kind, heads);
+            told = self.apply_sequence(direction, segment, mark, &class, kind, heads);
         }
         if kind == SegmentKind::Rst || self.fins() == 2 {
             self.release_heads(heads);
         }
         self.apply_common(direction, segment, mark, kind);
+        told
     }
 
     /// The rest of a fragmented segment was seen: its payload reaches from `seq` over `whole` octets, not over `part`.
@@ -242,11 +246,12 @@ impl Flow {
         class: &Class,
         kind: SegmentKind,
         heads: &mut Budget,
-    ) {
+    ) -> Told {
+        let mut told = Told::NOTHING;
         let refused = self.fast_open_refusal(direction, segment);
         let end = self.end_mut(direction);
         if kind == SegmentKind::ZeroWindowProbe || kind == SegmentKind::KeepaliveProbe {
-            return;
+            return told;
         }
         let repeated = kind == SegmentKind::Retransmission || class.notes.has(Notes::RETRANSMISSION);
         let counters = &mut end.counters;
@@ -263,7 +268,7 @@ impl Flow {
         let before = end.snd_nxt;
         end.advance(segment, mark.time);
         if segment.payload_len > 0 {
-            self.apply_payload(direction, segment, mark, kind, before, heads);
+            told = self.apply_payload(direction, segment, mark, kind, before, heads);
         }
         let end = self.end_mut(direction);
         if segment.flags.has(Flags::FIN) {
@@ -278,6 +283,7 @@ impl Flow {
         if let Some(accepted) = refused {
             self.end_mut(direction.reverse()).snd_nxt = Some(accepted);
         }
+        told
     }
 
     /// Takes the payload of `segment`, before which SND.NXT stood at `before`.
@@ -289,7 +295,7 @@ impl Flow {
         kind: SegmentKind,
         before: Option<Seq>,
         heads: &mut Budget,
-    ) {
+    ) -> Told {
         let end = self.end_mut(direction);
         let fills = kind == SegmentKind::OutOfOrder;
         let beyond = before.map_or(segment.payload_len, |nxt| {
@@ -301,13 +307,14 @@ impl Flow {
         end.last_payload = Some(mark.time);
         note_last_octet(end, segment);
         let starts_turn = beyond > 0 && self.turn.is_none_or(|turn| turn.direction != direction);
-        self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
+        let told = self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
         if new > 0 {
             self.last_payload = Some(mark);
         }
         if beyond > 0 {
             self.take_turn(direction, mark, beyond);
         }
+        told
     }
 
     /// Gives the payload to the reader of heads. Where a turn begins is known once the capture has seen the flow's
@@ -320,12 +327,18 @@ impl Flow {
         next: Option<Seq>,
         starts_turn: bool,
         budget: &mut Budget,
-    ) {
+    ) -> Told {
         let silent_before = mark.time.since(self.first.time) >= self.gap_threshold();
         let known = self.orientation == Orientation::Handshake || self.turn.is_some() || silent_before;
         let piece = Piece::new(direction, segment, None, mark.frame);
         let begins = (known && starts_turn).then(|| next.unwrap_or(piece.seq));
-        self.heads.get_or_insert_default().observe(&Piece { begins, ..piece }, budget);
+        let heads = self.heads.get_or_insert_default();
+        let told = heads.observe(&Piece { begins, ..piece }, budget);
+        if segment.told.is_nothing() {
+            return told;
+        }
+        heads.believe(direction, &segment.told, mark.frame);
+        Told { octet: None, ..segment.told }
     }
 
     /// The flow has ended: no head is completed any more.
