@@ -290,7 +290,7 @@ impl Flow {
         let was_opened = was_tried && responder.snd_una.is_some();
         let was_used = self.ends.iter().any(|end| end.counters().payload_bytes > 0 || end.fin_end.is_some())
             || self.probes.iter().flatten().any(|probes| probes.latest.is_some());
-        let was_silent = !was_tried && self.packet_gaps.is_some();
+        let was_silent = !was_tried && self.packet_gaps().is_some();
         !was_opened && !was_used && !was_silent
     }
 

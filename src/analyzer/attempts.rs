@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::analyzer::{Analyzer, Options};
-    use crate::capture::{LinkType, Record};
+    use crate::capture::{LinkType, Record, Told};
     use crate::script::Script;
     use crate::verdict::VerdictId;
     use crate::verdict::outcome::judge_at;
@@ -121,7 +121,15 @@ mod tests {
         let mut gone = HashMap::new();
         for (frame, one) in (1..).zip(script.frames()) {
             let (link, data) = (LinkType(1), &one.bytes[..]);
-            analyzer.push(&Record { time: one.time, frame, link, interface: 0, data, original_len: one.original_len });
+            analyzer.push(&Record {
+                time: one.time,
+                frame,
+                link,
+                interface: 0,
+                data,
+                original_len: one.original_len,
+                told: Told::NOTHING,
+            });
             let clock = analyzer.clock();
             gone.extend(analyzer.drain_gone().map(|(number, flow)| (number, judge_at(&flow, clock).id)));
         }

@@ -25,6 +25,7 @@ use crate::verdict::inventory::{Held, Idle, Ranking};
 
 pub(crate) use gather::Gathered;
 use gather::Group;
+pub(crate) use pings::too_many as too_many_pings;
 
 /// Clients and services named in the inventory at most.
 const HOLDERS: usize = 8;
