@@ -3,6 +3,7 @@
 //! The clock is the capture: the greatest record time seen is what silence is measured against at the end, so a file
 //! and a live run over the same packets see the same thing.
 
+mod attempts;
 mod eviction;
 mod traffic;
 
@@ -11,7 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use traffic::{Pace, Traffic};
 
-use crate::capture::Record;
+use self::attempts::Attempts;
+use crate::capture::{Record, Told};
 use crate::flow::classify::{Class, classify};
 use crate::flow::duplicates::Duplicates;
 use crate::flow::fragments::{Completed, Fragments};
@@ -56,6 +58,8 @@ pub struct Labelled<'a> {
     pub mark: Mark,
     /// The segment.
     pub segment: Segment<'a>,
+    /// What its payload told that verdicts may rest on.
+    pub told: Told,
 }
 
 /// What was passed over for one reason.
@@ -95,11 +99,18 @@ pub struct Options {
     pub number_streams: bool,
     /// Flows that are kept ready at a time: the others are packed, which takes a tenth of the memory and shows nowhere.
     pub awake: usize,
+    /// Flows of which the capture shows no more than an attempt, that are kept at most: see [`Flow::is_attempt`].
+    pub attempts: usize,
+}
+
+impl Options {
+    /// Attempts that the memory of a run has room for.
+    pub const FEW_ATTEMPTS: usize = 1 << 18;
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { number_streams: true, awake: AWAKE }
+        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX }
     }
 }
 
@@ -127,6 +138,9 @@ pub struct Analyzer {
     fragments: Fragments,
     streams: Streams,
     shared: Shared,
+    attempts: Attempts,
+    /// Attempts that had to leave and were not taken yet.
+    gone: Vec<(u32, Flow)>,
     file: u32,
     accounts: Vec<FileAccount>,
     start: Option<Timestamp>,
@@ -160,6 +174,8 @@ impl Analyzer {
             fragments: Fragments::default(),
             streams: Streams::default(),
             shared: Shared::default(),
+            attempts: Attempts::new(options.attempts),
+            gone: Vec::new(),
             file: 0,
             accounts: vec![FileAccount::default()],
             start: None,
@@ -177,13 +193,18 @@ impl Analyzer {
 
     /// Takes one record.
     pub fn push<'a>(&mut self, record: &Record<'a>) -> Seen<'a> {
-        self.take(self.look_ahead(*record))
+        self.take(&self.look_ahead(*record))
     }
 
     /// Looks at a record that is taken a little later: all that can be said of it without its flow.
     #[must_use]
     pub fn look_ahead<'a>(&self, record: Record<'a>) -> Ahead<'a> {
-        let decoded = wire::decode(record.link, record.data, record.original_len);
+        let mut decoded = wire::decode(record.link, record.data, record.original_len);
+        if let Decoded::Segment(segment) = &mut decoded
+            && !record.told.is_nothing()
+        {
+            segment.told = believed(record.told, segment);
+        }
         let key = match &decoded {
             Decoded::Segment(segment) => Some(self.table.key(segment)),
             _ => None,
@@ -194,11 +215,16 @@ impl Analyzer {
     /// Has the memory of these records' flows brought near, all at a time: it is far away in a capture of many flows,
     /// and waiting for one after the other is what reading such a capture costs most.
     pub fn touch(&self, ahead: &[Ahead<'_>]) {
+        let segments = ahead.iter().filter_map(|ahead| match &ahead.decoded {
+            Decoded::Segment(segment) => Some(segment),
+            _ => None,
+        });
+        std::hint::black_box(segments.fold(0, |sum, segment| sum ^ self.duplicates.touch(segment)));
         self.table.touch(ahead.iter().filter_map(|ahead| ahead.key.as_ref()));
     }
 
     /// Takes a record that was looked at. Records are taken in their order.
-    pub fn take<'a>(&mut self, ahead: Ahead<'a>) -> Seen<'a> {
+    pub fn take<'a>(&mut self, ahead: &Ahead<'a>) -> Seen<'a> {
         let Ahead { record, decoded, key } = ahead;
         self.clock = self.clock.max(record.time);
         self.start = Some(self.start.map_or(record.time, |start| start.min(record.time)));
@@ -209,18 +235,18 @@ impl Analyzer {
         });
         match decoded {
             Decoded::Segment(segment) => {
-                let key = key.unwrap_or_else(|| self.table.key(&segment));
+                let key = key.unwrap_or_else(|| self.table.key(segment));
                 Seen::Segment(self.push_segment(segment, &key, mark, record.interface))
             }
             Decoded::Fragment(fragment) => {
-                if let Some(completed) = self.fragments.further(&fragment) {
+                if let Some(completed) = self.fragments.further(fragment) {
                     self.complete(completed, mark);
                 }
-                Seen::Fragment(fragment)
+                Seen::Fragment(*fragment)
             }
             Decoded::Icmp(error) => {
-                self.push_icmp(&error, mark);
-                Seen::Icmp(error)
+                self.push_icmp(error, mark);
+                Seen::Icmp(*error)
             }
             Decoded::Damaged(damaged) => {
                 // Wireshark shows a stream for it, which later segments of the connection share.
@@ -229,8 +255,8 @@ impl Analyzer {
                 Seen::Skip(damaged.skip)
             }
             Decoded::Skip(skip) => {
-                self.count_skip(skip, mark.frame);
-                Seen::Skip(skip)
+                self.count_skip(*skip, mark.frame);
+                Seen::Skip(*skip)
             }
         }
     }
@@ -297,6 +323,12 @@ impl Analyzer {
         });
     }
 
+    /// The attempts that had to leave since the last call ([`Options::attempts`]), each with its number and decided as far as it
+    /// can be.
+    pub fn drain_gone(&mut self) -> impl Iterator<Item = (u32, Flow)> + '_ {
+        self.gone.drain(..)
+    }
+
     /// Decides what is still open, against the greatest time seen; further judgements on earlier segments go to
     /// `relabel`.
     #[must_use]
@@ -315,44 +347,68 @@ impl Analyzer {
         }
     }
 
-    fn push_segment<'a>(&mut self, segment: Segment<'a>, key: &Hashed, mark: Mark, interface: u32) -> Labelled<'a> {
-        let place = self.table.place(&segment, key, mark);
+    fn push_segment<'a>(&mut self, segment: &Segment<'a>, key: &Hashed, mark: Mark, interface: u32) -> Labelled<'a> {
+        let place = self.table.place(segment, key, mark);
         let Place { flow: index, direction, .. } = place;
-        let is_copy = self.duplicates.is_copy(index, direction, &segment, interface, mark.time);
+        let is_copy = self.duplicates.is_copy(index, direction, segment, interface, mark.time);
         let cut = segment.payload.len() < segment.payload_len as usize;
         self.account(|account| {
             account.tcp_segments += 1;
             account.duplicates += u64::from(is_copy);
             account.cut_payloads += u64::from(cut);
-            account.traffic.add(&segment);
+            account.traffic.add(segment);
         });
         let mut class = Class::default();
+        let mut told = Told::NOTHING;
         if let Some(flow) = self.table.flow_mut(index) {
             class = if is_copy {
                 Class { kind: Some(SegmentKind::DuplicateFrame), ..Class::default() }
             } else {
-                classify(flow, direction, &segment, mark.time)
+                classify(flow, direction, segment, mark.time)
             };
             if place.is_reuse {
                 class.notes |= Notes::PORT_REUSE;
             }
-            flow.apply(direction, &segment, mark, class, &mut self.shared);
+            let is_lone = segment.payload_len == 1;
+            let octet = if is_lone { flow.end(direction).lone_octet(segment) } else { None };
+            told = Told { octet, ..flow.apply(direction, segment, mark, class, &mut self.shared) };
             // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
             let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
             if self.options.number_streams && dissected {
                 self.streams.number(flow, place.stream, place.is_reuse);
             }
         }
+        self.follow_attempt(place);
         if segment.flags.any(Flags::FIN | Flags::RST) && self.table.flow(index).is_some_and(Flow::is_over) {
             self.table.close(index);
         }
         if segment.fragment.is_some()
-            && let Some(completed) = self.fragments.first(index, direction, &segment)
+            && let Some(completed) = self.fragments.first(index, direction, segment)
         {
             self.complete(completed, mark);
         }
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
-        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment }
+        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment: *segment, told }
+    }
+
+    /// Takes note of an attempt that began, or became a connection.
+    fn follow_attempt(&mut self, Place { flow: number, is_new, .. }: Place) {
+        if self.options.attempts == usize::MAX || !(is_new || self.attempts.has(number)) {
+            return;
+        }
+        let Some(flow) = self.table.flow(number) else { return };
+        match (is_new, flow.is_attempt()) {
+            (true, true) => {
+                for leaving in self.attempts.enter(&flow.key, number) {
+                    let Some(mut flow) = self.table.remove(leaving) else { continue };
+                    flow.release_heads(&mut self.shared.heads);
+                    flow.finish(self.clock, &mut self.shared.relabels);
+                    self.gone.push((leaving, flow));
+                }
+            }
+            (false, false) => self.attempts.remove(number),
+            _ => {}
+        }
     }
 
     /// The whole of a fragmented segment has been seen.
@@ -400,6 +456,14 @@ impl Analyzer {
             count(account);
         }
     }
+}
+
+/// What a comment says of the payload of `segment`, where none of it is here to say otherwise.
+fn believed(told: Told, segment: &Segment<'_>) -> Told {
+    if !segment.payload.is_empty() || segment.payload_len == 0 {
+        return Told::NOTHING;
+    }
+    Told { octet: told.octet.filter(|_| segment.payload_len == 1), ..told }
 }
 
 /// Rule 7, for flows of which one direction was seen: whether the silence of the other is real shows elsewhere in the

@@ -97,7 +97,11 @@ impl<'a> Watch<'a> {
         let mut numbers = FlowNumbers::default();
         numbers.begin_file(0);
         Self {
-            analyzer: Analyzer::new(Options { number_streams: settings.number_streams, awake: usize::MAX }),
+            analyzer: Analyzer::new(Options {
+                number_streams: settings.number_streams,
+                awake: usize::MAX,
+                ..Options::default()
+            }),
             table,
             warn_at: settings.warn_at,
             most_flows: settings.most_flows.max(1),

@@ -78,7 +78,7 @@ fn class(flow: &Flow, clock: Timestamp) -> Class {
 #[cfg(test)]
 mod tests {
     use crate::analyzer::{Analyzer, Options};
-    use crate::capture::{LinkType, Record};
+    use crate::capture::{LinkType, Record, Told};
     use crate::script::Script;
 
     /// Three flows: one closed by RST, one that is probed, one whose SYN nobody answers.
@@ -99,8 +99,15 @@ flow beginning 10.0.0.3:1003 > 10.0.0.9:80
         let mut analyzer = Analyzer::new(Options { awake, ..Options::default() });
         for (number, frame) in (1..).zip(script.frames()) {
             let (link, data) = (LinkType(1), &frame.bytes[..]);
-            let record =
-                Record { time: frame.time, frame: number, link, interface: 0, data, original_len: frame.original_len };
+            let record = Record {
+                time: frame.time,
+                frame: number,
+                link,
+                interface: 0,
+                data,
+                original_len: frame.original_len,
+                told: Told::NOTHING,
+            };
             analyzer.push(&record);
         }
         analyzer

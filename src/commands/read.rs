@@ -186,7 +186,7 @@ impl Run {
             }
             self.left -= ahead.len() as u64;
             analyzer.touch(&ahead);
-            for next in ahead {
+            for next in &ahead {
                 let record = next.record();
                 let seen = analyzer.take(next);
                 if let Seen::Segment(segment) = &seen {

@@ -46,6 +46,8 @@ pub(crate) struct Store {
     packer: Packer,
 }
 
+/// At a border between lines of memory, so that a flow takes no more of them than it must.
+#[repr(align(64))]
 struct Slot {
     flow: Flow,
     number: u32,
@@ -97,7 +99,7 @@ impl Store {
     /// Takes flow `number` out. Its number is not given again.
     pub(super) fn remove(&mut self, number: u32) -> Option<Flow> {
         self.wake(number)?;
-        let place = self.places.get_mut(number)?;
+        let place = self.places.get_mut(number).filter(|place| **place & READY != 0)?;
         let slot = *place & !READY;
         let taken = self.slots.get_mut(slot as usize)?;
         *place = GONE;
@@ -165,6 +167,7 @@ impl Store {
             sum ^= flow.map_or(0, Flow::touch);
         }
         sum = flows.iter().flatten().fold(sum, |sum, flow| sum ^ flow.touch_further());
+        sum = flows.iter().flatten().fold(sum, |sum, flow| sum ^ flow.touch_last());
         std::hint::black_box(sum);
     }
 

@@ -164,6 +164,13 @@ impl FlowTable {
         self.store.tidy();
     }
 
+    /// Lets go of flow number `number`, if it is there.
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Flow> {
+        let flow = self.store.remove(number)?;
+        self.index.remove(self.index.hash(&flow.key), |other| other == number);
+        Some(flow)
+    }
+
     /// All flows, in the order of their first segment.
     pub(crate) fn into_store(self) -> Store {
         self.store

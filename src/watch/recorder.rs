@@ -92,8 +92,10 @@ impl Recorder {
         }
         self.write(record.time, |recorder, writer| {
             let interface = recorder.interface(writer, record.interface, record.link)?;
+            let told = (!record.told.is_nothing()).then(|| record.told.to_string());
+            let comments: Vec<&str> = told.iter().map(String::as_str).collect();
             // A time before 1970 cannot be expressed.
-            let written = writer.packet(interface, record.time, record.data, record.original_len, &[]);
+            let written = writer.packet(interface, record.time, record.data, record.original_len, &comments);
             recorder.waiting += u64::from(written.is_ok());
             recorder.lost += u64::from(written.is_err());
             Ok(())
@@ -301,6 +303,7 @@ impl Write for Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Told;
 
     fn options(path: PathBuf) -> Options {
         let (rotate_size, rotate_time, ring) = (None, None, None);
@@ -309,7 +312,7 @@ mod tests {
 
     fn record(second: i64, frame: u64, data: &[u8]) -> Record<'_> {
         let time = Timestamp::from_nanos(second * 1_000_000_000);
-        Record { time, frame, link: LinkType(1), interface: 0, data, original_len: 1_500 }
+        Record { time, frame, link: LinkType(1), interface: 0, data, original_len: 1_500, told: Told::NOTHING }
     }
 
     fn names(folder: &Path) -> Vec<String> {
