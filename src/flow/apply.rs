@@ -334,11 +334,9 @@ impl Flow {
         let begins = (known && starts_turn).then(|| next.unwrap_or(piece.seq));
         let heads = self.heads.get_or_insert_default();
         let told = heads.observe(&Piece { begins, ..piece }, budget);
-        if segment.told.is_nothing() {
-            return told;
-        }
-        heads.believe(direction, &segment.told, mark.frame);
-        Told { octet: None, ..segment.told }
+        let Some(said) = segment.told else { return told };
+        heads.believe(direction, said, mark.frame);
+        Told { octet: None, ..*said }
     }
 
     /// The flow has ended: no head is completed any more.
