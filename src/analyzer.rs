@@ -200,10 +200,9 @@ impl Analyzer {
     #[must_use]
     pub fn look_ahead<'a>(&self, record: Record<'a>) -> Ahead<'a> {
         let mut decoded = wire::decode(record.link, record.data, record.original_len);
-        if let Decoded::Segment(segment) = &mut decoded
-            && !record.told.is_nothing()
-        {
-            segment.told = believed(record.told, segment);
+        if let Decoded::Segment(segment) = &mut decoded {
+            // Octets that are here speak for themselves.
+            segment.told = record.told.filter(|_| segment.payload.is_empty() && segment.payload_len > 0);
         }
         let key = match &decoded {
             Decoded::Segment(segment) => Some(self.table.key(segment)),
@@ -369,8 +368,7 @@ impl Analyzer {
             if place.is_reuse {
                 class.notes |= Notes::PORT_REUSE;
             }
-            let is_lone = segment.payload_len == 1;
-            let octet = if is_lone { flow.end(direction).lone_octet(segment) } else { None };
+            let octet = flow.end(direction).lone_octet(segment);
             told = Told { octet, ..flow.apply(direction, segment, mark, class, &mut self.shared) };
             // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
             let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
@@ -456,14 +454,6 @@ impl Analyzer {
             count(account);
         }
     }
-}
-
-/// What a comment says of the payload of `segment`, where none of it is here to say otherwise.
-fn believed(told: Told, segment: &Segment<'_>) -> Told {
-    if !segment.payload.is_empty() || segment.payload_len == 0 {
-        return Told::NOTHING;
-    }
-    Told { octet: told.octet.filter(|_| segment.payload_len == 1), ..told }
 }
 
 /// Rule 7, for flows of which one direction was seen: whether the silence of the other is real shows elsewhere in the

@@ -3,7 +3,7 @@
 
 use std::net::Ipv6Addr;
 
-use idlegap::capture::{LinkType, Record, Told};
+use idlegap::capture::{LinkType, Record};
 use idlegap::script::{Direction, Event, FlowSpec, Framing, Position, Script, SegmentSpec, Step, TcpOption, Time};
 use idlegap::seq::Seq;
 use idlegap::time::{Span, Timestamp};
@@ -293,7 +293,7 @@ fn tale(frames: &[Frame], cut: Option<usize>, later: Span) -> Vec<String> {
             interface: 0,
             data: &frame.bytes,
             original_len: frame.original_len,
-            told: Told::NOTHING,
+            told: None,
         });
     }
     let (analysis, verdicts) = course.conclude();

@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::analyzer::{Analyzer, Options};
-    use crate::capture::{LinkType, Record, Told};
+    use crate::capture::{LinkType, Record};
     use crate::script::Script;
     use crate::verdict::VerdictId;
     use crate::verdict::outcome::judge_at;
@@ -128,7 +128,7 @@ mod tests {
                 interface: 0,
                 data,
                 original_len: one.original_len,
-                told: Told::NOTHING,
+                told: None,
             });
             let clock = analyzer.clock();
             gone.extend(analyzer.drain_gone().map(|(number, flow)| (number, judge_at(&flow, clock).id)));

@@ -78,7 +78,7 @@ fn class(flow: &Flow, clock: Timestamp) -> Class {
 #[cfg(test)]
 mod tests {
     use crate::analyzer::{Analyzer, Options};
-    use crate::capture::{LinkType, Record, Told};
+    use crate::capture::{LinkType, Record};
     use crate::script::Script;
 
     /// Three flows: one closed by RST, one that is probed, one whose SYN nobody answers.
@@ -106,7 +106,7 @@ flow beginning 10.0.0.3:1003 > 10.0.0.9:80
                 interface: 0,
                 data,
                 original_len: frame.original_len,
-                told: Told::NOTHING,
+                told: None,
             };
             analyzer.push(&record);
         }

@@ -37,7 +37,7 @@ impl Traffic {
         };
         *sort += 1;
         self.resets += u64::from(segment.flags.has(Flags::RST));
-        let hidden = segment.payload_len == 1 && segment.payload.is_empty() && segment.told.octet.is_none();
+        let hidden = segment.payload_len == 1 && segment.payload.is_empty() && segment.told.is_none();
         self.hidden_octets += u64::from(hidden);
         self.oversized += u64::from(segment.payload_len > LONGEST_ON_THE_WIRE);
         self.longest = self.longest.max(segment.payload_len);

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
+use super::LinkType;
 use super::bytes::ByteOrder;
 use super::info::{Container, Subsecond};
 use super::walk::{Found, MAX_RECORD_LEN, Stop};
 use super::window::Window;
-use super::{LinkType, Told};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// Bytes of the file header.
@@ -104,7 +104,7 @@ impl Pcap {
             original_len,
             data: self.header_len..total,
             total,
-            told: Told::NOTHING,
+            told: None,
         })
     }
 

@@ -202,7 +202,7 @@ impl Pcapng {
         })?;
         info.lost_between = info.lost_between.saturating_add(fields.lost);
         let options_at = data.end.next_multiple_of(4);
-        let mut told = Told::NOTHING;
+        let mut told = None;
         if kind != SIMPLE_PACKET && options_at + 4 < block.len() {
             told = self.packet_options(block, options_at, kind, info);
         }
@@ -268,14 +268,14 @@ impl Pcapng {
     }
 
     /// Enters the options of a packet in `info`; returns what its first comment of that form says that octets told.
-    fn packet_options(&self, block: &[u8], at: usize, kind: u32, info: &mut CaptureInfo) -> Told {
+    fn packet_options(&self, block: &[u8], at: usize, kind: u32, info: &mut CaptureInfo) -> Option<Box<Told>> {
         let mut commented = false;
         let mut told = None;
         for (code, value) in Options::new(self.order, block, at) {
             match code {
                 OPT_COMMENT => {
                     commented = true;
-                    told = told.or_else(|| Told::from_comment(value));
+                    told = told.or_else(|| Told::from_comment(value).map(Box::new));
                 }
                 EPB_DROPCOUNT if kind == ENHANCED_PACKET => {
                     let lost = self.order.u64(value, 0).unwrap_or_default();
@@ -285,7 +285,7 @@ impl Pcapng {
             }
         }
         info.commented_packets += u64::from(commented);
-        told.unwrap_or_default()
+        told
     }
 }
 

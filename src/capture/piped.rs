@@ -46,7 +46,7 @@ struct Batch {
 }
 
 enum Item {
-    Record { head: Head, len: usize, at: usize },
+    Record { head: Head, len: usize, at: usize, told: Option<Box<Told>> },
     Note(Note),
 }
 
@@ -57,7 +57,6 @@ struct Head {
     link: LinkType,
     interface: u32,
     original_len: u32,
-    told: Told,
 }
 
 impl Piped {
@@ -121,10 +120,10 @@ impl Source for Piped {
         let item = self.batch.items.get(self.next);
         self.next += 1;
         Ok(match item {
-            Some(Item::Record { head, len, at }) => {
+            Some(Item::Record { head, len, at, told }) => {
                 let data = self.batch.octets.get(*at..at.saturating_add(*len)).unwrap_or_default();
-                let Head { time, frame, link, interface, original_len, told } = *head;
-                let record = Record { time, frame, link, interface, data, original_len, told };
+                let Head { time, frame, link, interface, original_len } = *head;
+                let record = Record { time, frame, link, interface, data, original_len, told: told.as_deref() };
                 self.info.frames = frame;
                 self.info.note_time(time, frame);
                 self.info.note_record(record.link, record.data.len(), record.original_len);
@@ -204,8 +203,9 @@ fn read_all(mut reader: Reader, pending: &Mutex<Batch>, sender: &SyncSender<Mess
 impl Batch {
     fn push(&mut self, record: &Record<'_>) {
         let Record { time, frame, link, interface, data, original_len, told } = *record;
-        let head = Head { time, frame, link, interface, original_len, told };
-        self.items.push(Item::Record { head, len: data.len(), at: self.octets.len() });
+        let head = Head { time, frame, link, interface, original_len };
+        let told = told.copied().map(Box::new);
+        self.items.push(Item::Record { head, len: data.len(), at: self.octets.len(), told });
         self.octets.extend_from_slice(data);
     }
 }

@@ -100,7 +100,7 @@ struct Entry {
     interface: u32,
     original_len: u32,
     places: Range<usize>,
-    told: Told,
+    told: Option<Box<Told>>,
 }
 
 /// The containers. Both walks have the same shape: they find the next record and leave it in the window.
@@ -203,7 +203,7 @@ impl Reader {
             interface: entry.interface,
             data: self.window.at(entry.places.clone()),
             original_len: entry.original_len,
-            told: entry.told,
+            told: entry.told.as_deref(),
         })
     }
 

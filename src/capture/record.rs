@@ -23,5 +23,5 @@ pub struct Record<'a> {
     /// Bytes the frame had on the wire.
     pub original_len: u32,
     /// What a comment says that octets told which are not here any more.
-    pub told: Told,
+    pub told: Option<&'a Told>,
 }

@@ -21,7 +21,7 @@ pub(super) struct Found {
     pub(super) data: Range<usize>,
     /// Bytes of the record with all its headers and padding.
     pub(super) total: usize,
-    pub(super) told: Told,
+    pub(super) told: Option<Box<Told>>,
 }
 
 /// Why there is no further record.

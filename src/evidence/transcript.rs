@@ -16,7 +16,7 @@ use renumber::Renumbering;
 use spoken::spoken;
 
 use crate::analyzer::{Analyzer, Options, Seen};
-use crate::capture::{LinkType, Record, Told};
+use crate::capture::{LinkType, Record};
 use crate::flow::{FlowKey, Socket};
 use crate::report::build::Built;
 use crate::report::trace::{Row, Rows};
@@ -139,7 +139,7 @@ fn expect(script: &mut Script) -> Option<&'static str> {
             interface: 0,
             data: &shot.bytes,
             original_len: shot.original_len,
-            told: Told::NOTHING,
+            told: None,
         };
         if let Seen::Segment(labelled) = analyzer.push(&record) {
             rows.push(Row::new(&labelled));

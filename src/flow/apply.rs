@@ -336,8 +336,7 @@ impl Flow {
         let initiator_spoke = self.initiator_spoke;
         self.initiator_spoke |= direction == Direction::FromInitiator;
         // Most segments lie behind the head of their turn.
-        if !starts_turn && segment.told.is_nothing() && self.heads.as_ref().is_none_or(|heads| heads.is_idle(direction))
-        {
+        if !starts_turn && segment.told.is_none() && self.heads.as_ref().is_none_or(|heads| heads.is_idle(direction)) {
             return Told::NOTHING;
         }
         let known = starts_turn
@@ -348,11 +347,11 @@ impl Flow {
         let begins = known.then(|| next.unwrap_or(piece.seq));
         let piece = Piece { begins, ..piece };
         if let Some(heads) = &mut self.heads {
-            return heads.hear(&piece, &segment.told, budget);
+            return heads.hear(&piece, segment.told, budget);
         }
         // Much of what flows carry has no name: then nothing is kept.
         let mut heads = Heads::behind(initiator_spoke);
-        let told = heads.hear(&piece, &segment.told, budget);
+        let told = heads.hear(&piece, segment.told, budget);
         if !heads.is_blank() {
             self.heads = Some(Box::new(heads));
         }

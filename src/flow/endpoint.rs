@@ -318,7 +318,10 @@ impl Endpoint {
     /// that was there before tells nothing: it is what probes carry, and equal by chance too often.
     #[must_use]
     pub fn lone_octet(&self, segment: &Segment<'_>) -> Option<LoneOctet> {
-        let [octet] = segment.payload else { return segment.told.octet.filter(|_| segment.payload.is_empty()) };
+        if segment.payload_len != 1 {
+            return None;
+        }
+        let [octet] = segment.payload else { return segment.told?.octet };
         let (_, last) = self.last_octet().filter(|(seq, _)| *seq == segment.seq)?;
         match (*octet == last, last) {
             (false, _) => Some(LoneOctet::Differs),

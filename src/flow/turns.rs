@@ -79,11 +79,9 @@ impl Heads {
     }
 
     /// Takes payload in; what is `believed` stands in the place of octets that are not here.
-    pub(super) fn hear(&mut self, piece: &Piece<'_>, believed: &Told, budget: &mut Budget) -> Told {
+    pub(super) fn hear(&mut self, piece: &Piece<'_>, believed: Option<&Told>, budget: &mut Budget) -> Told {
         let told = self.observe(piece, budget);
-        if believed.is_nothing() {
-            return told;
-        }
+        let Some(believed) = believed else { return told };
         self.believe(piece.direction, believed, piece.mark.frame);
         Told { octet: None, ..*believed }
     }

@@ -92,7 +92,7 @@ impl Recorder {
         }
         self.write(record.time, |recorder, writer| {
             let interface = recorder.interface(writer, record.interface, record.link)?;
-            let told = (!record.told.is_nothing()).then(|| record.told.to_string());
+            let told = record.told.map(ToString::to_string);
             let comments: Vec<&str> = told.iter().map(String::as_str).collect();
             // A time before 1970 cannot be expressed.
             let written = writer.packet(interface, record.time, record.data, record.original_len, &comments);
@@ -303,7 +303,6 @@ impl Write for Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Told;
 
     fn options(path: PathBuf) -> Options {
         let (rotate_size, rotate_time, ring) = (None, None, None);
@@ -312,7 +311,7 @@ mod tests {
 
     fn record(second: i64, frame: u64, data: &[u8]) -> Record<'_> {
         let time = Timestamp::from_nanos(second * 1_000_000_000);
-        Record { time, frame, link: LinkType(1), interface: 0, data, original_len: 1_500, told: Told::NOTHING }
+        Record { time, frame, link: LinkType(1), interface: 0, data, original_len: 1_500, told: None }
     }
 
     fn names(folder: &Path) -> Vec<String> {

@@ -179,7 +179,7 @@ pub struct Segment<'a> {
     /// The innermost tunnel that carried the segment.
     pub tunnel: Option<Tunnel>,
     /// What its payload told, if that is not here any more.
-    pub told: Told,
+    pub told: Option<&'a Told>,
 }
 
 impl Segment<'_> {
