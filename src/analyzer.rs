@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use traffic::{Pace, Traffic};
 
 use self::attempts::Attempts;
-use crate::capture::Record;
+use crate::capture::{Record, Told};
 use crate::flow::classify::{Class, classify};
 use crate::flow::duplicates::Duplicates;
 use crate::flow::fragments::{Completed, Fragments};
@@ -58,6 +58,8 @@ pub struct Labelled<'a> {
     pub mark: Mark,
     /// The segment.
     pub segment: Segment<'a>,
+    /// What its payload told that verdicts may rest on.
+    pub told: Told,
 }
 
 /// What was passed over for one reason.
@@ -197,7 +199,11 @@ impl Analyzer {
     /// Looks at a record that is taken a little later: all that can be said of it without its flow.
     #[must_use]
     pub fn look_ahead<'a>(&self, record: Record<'a>) -> Ahead<'a> {
-        let decoded = wire::decode(record.link, record.data, record.original_len);
+        let mut decoded = wire::decode(record.link, record.data, record.original_len);
+        if let Decoded::Segment(segment) = &mut decoded {
+            // Octets that are here speak for themselves.
+            segment.told = record.told.filter(|_| segment.payload.is_empty() && segment.payload_len > 0);
+        }
         let key = match &decoded {
             Decoded::Segment(segment) => Some(self.table.key(segment)),
             _ => None,
@@ -347,6 +353,7 @@ impl Analyzer {
             account.traffic.add(segment);
         });
         let mut class = Class::default();
+        let mut told = Told::NOTHING;
         if let Some(flow) = self.table.flow_mut(index) {
             class = if is_copy {
                 Class { kind: Some(SegmentKind::DuplicateFrame), ..Class::default() }
@@ -356,7 +363,8 @@ impl Analyzer {
             if place.is_reuse {
                 class.notes |= Notes::PORT_REUSE;
             }
-            flow.apply(direction, segment, mark, class, &mut self.shared);
+            let octet = flow.end(direction).lone_octet(segment);
+            told = Told { octet, ..flow.apply(direction, segment, mark, class, &mut self.shared) };
             // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
             let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
             if self.options.number_streams && dissected {
@@ -373,7 +381,7 @@ impl Analyzer {
             self.complete(completed, mark);
         }
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
-        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment: *segment }
+        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment: *segment, told }
     }
 
     /// Takes note of an attempt that began, or became a connection.

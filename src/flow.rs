@@ -116,10 +116,12 @@ pub struct Flow {
     /// The last segment of each end that restarts the other's keepalive timer: anything but an empty probe.
     heard: [Option<Mark>; 2],
     probes: [Option<Box<Probes>>; 2],
-    packet_gaps: Option<Box<Gaps>>,
-    payload_gaps: Option<Box<Gaps>>,
+    /// On the clock of any packet, and on that of payload.
+    gaps: Option<Box<[Gaps; 2]>>,
     extras: Option<Box<Extras>>,
     heads: Option<Box<Heads>>,
+    /// Whether the initiator has sent payload.
+    initiator_spoke: bool,
 }
 
 impl Flow {
@@ -146,10 +148,10 @@ impl Flow {
             last_kinds: [None; 2],
             heard: [None; 2],
             probes: [None, None],
-            packet_gaps: None,
-            payload_gaps: None,
+            gaps: None,
             extras: None,
             heads: None,
+            initiator_spoke: false,
         }
     }
 
@@ -194,13 +196,15 @@ impl Flow {
     /// Idle gaps on the clock of any packet, if there were any.
     #[must_use]
     pub fn packet_gaps(&self) -> Option<&Gaps> {
-        self.packet_gaps.as_deref()
+        let [gaps, _] = self.gaps.as_deref()?;
+        (!gaps.is_blank()).then_some(gaps)
     }
 
     /// Idle gaps on the clock of payload, if there were any.
     #[must_use]
     pub fn payload_gaps(&self) -> Option<&Gaps> {
-        self.payload_gaps.as_deref()
+        let [_, gaps] = self.gaps.as_deref()?;
+        (!gaps.is_blank()).then_some(gaps)
     }
 
     /// What few flows have, if this one has any of it.
@@ -209,7 +213,7 @@ impl Flow {
         self.extras.as_deref()
     }
 
-    /// What the heads of turns said, if payload was seen.
+    /// What the heads of turns said, if they said anything.
     #[must_use]
     pub fn heads(&self) -> Option<&Heads> {
         self.heads.as_deref()
@@ -286,7 +290,7 @@ impl Flow {
         let was_opened = was_tried && responder.snd_una.is_some();
         let was_used = self.ends.iter().any(|end| end.counters().payload_bytes > 0 || end.fin_end.is_some())
             || self.probes.iter().flatten().any(|probes| probes.latest.is_some());
-        let was_silent = !was_tried && self.packet_gaps.is_some();
+        let was_silent = !was_tried && self.packet_gaps().is_some();
         !was_opened && !was_used && !was_silent
     }
 
@@ -320,9 +324,9 @@ impl Flow {
     fn touch_further(&self) -> u64 {
         let [initiator, responder] = &self.probes;
         let probes = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch());
-        let gaps = |gaps: &Option<Box<Gaps>>| gaps.as_ref().map_or(0, |gaps| gaps.touch());
+        let gaps = self.gaps.as_deref().map_or(0, |[packet, payload]| packet.touch() ^ payload.touch());
         let heads = self.heads.as_ref().map_or(0, |heads| heads.touch());
-        probes(initiator) ^ probes(responder) ^ gaps(&self.packet_gaps) ^ gaps(&self.payload_gaps) ^ heads
+        probes(initiator) ^ probes(responder) ^ gaps ^ heads
     }
 
     /// The same for what lies apart from that in turn.

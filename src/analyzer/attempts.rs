@@ -121,7 +121,15 @@ mod tests {
         let mut gone = HashMap::new();
         for (frame, one) in (1..).zip(script.frames()) {
             let (link, data) = (LinkType(1), &one.bytes[..]);
-            analyzer.push(&Record { time: one.time, frame, link, interface: 0, data, original_len: one.original_len });
+            analyzer.push(&Record {
+                time: one.time,
+                frame,
+                link,
+                interface: 0,
+                data,
+                original_len: one.original_len,
+                told: None,
+            });
             let clock = analyzer.clock();
             analyzer.hold_to(usize::MAX, |number, flow| gone.extend([(number, judge_at(&flow, clock).id)]));
         }

@@ -138,6 +138,11 @@ impl Gaps {
         self.total
     }
 
+    /// Whether there was none.
+    pub(super) const fn is_blank(&self) -> bool {
+        self.total == 0 && self.undecided.is_none()
+    }
+
     /// All gaps together, whether kept or not.
     #[must_use]
     pub const fn silent(&self) -> Span {

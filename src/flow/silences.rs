@@ -33,7 +33,7 @@ impl Flow {
         let is_whole = !class.notes.has(Notes::UNSEEN);
         self.forget_stale_questions(mark.time);
         self.follow_clock(Clock::Packet, Some(self.last).filter(|_| is_whole), direction, segment, mark, kind);
-        if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
+        if is_payload || kind == SegmentKind::Rst || self.payload_gaps().is_some() {
             // Before the first payload the connection itself is what was last heard of.
             let start =
                 self.last_payload.or(Some(self.first)).filter(|_| is_whole && (is_payload || kind == SegmentKind::Rst));
@@ -46,7 +46,7 @@ impl Flow {
         if !class.notes.has(Notes::UNSEEN) {
             return;
         }
-        for gaps in [&mut self.packet_gaps, &mut self.payload_gaps].into_iter().flatten() {
+        for gaps in self.gaps.iter_mut().flat_map(|gaps| gaps.iter_mut()) {
             if gaps.undecided().is_some_and(|undecided| undecided.asked == direction) {
                 gaps.decide(Outcome::Survived);
             }
@@ -76,7 +76,7 @@ impl Flow {
             return;
         };
         let half_closed = self.fins() == 1;
-        let gaps = self.gaps_mut(clock).get_or_insert_default();
+        let gaps = by_clock(self.gaps.get_or_insert_default(), clock);
         let ended_by = Some(Ender { mark, direction, kind });
         let gap = Gap { start, ended_by, length, outcome: Outcome::Open, half_closed };
         if kind == SegmentKind::Rst {
@@ -96,11 +96,9 @@ impl Flow {
         }
     }
 
-    const fn gaps_mut(&mut self, clock: Clock) -> &mut Option<Box<Gaps>> {
-        match clock {
-            Clock::Packet => &mut self.packet_gaps,
-            Clock::Payload => &mut self.payload_gaps,
-        }
+    /// The gaps on `clock`, if there is one on either.
+    fn gaps_mut(&mut self, clock: Clock) -> Option<&mut Gaps> {
+        self.gaps.as_deref_mut().map(|gaps| by_clock(gaps, clock))
     }
 
     fn repeats_in_vain(&self, direction: Direction, until: Timestamp) -> bool {
@@ -125,7 +123,7 @@ impl Flow {
             return;
         }
         for clock in [Clock::Packet, Clock::Payload] {
-            let question = self.gaps_mut(clock).as_ref().and_then(|gaps| gaps.undecided());
+            let question = self.gaps_mut(clock).and_then(|gaps| gaps.undecided());
             let asked = question.filter(|question| question.answer.is_some()).map(|question| question.asked);
             let is_stale = asked.is_some_and(|side| silence > self.patience(side));
             if let Some(gaps) = self.gaps_mut(clock)
@@ -144,8 +142,7 @@ impl Flow {
         let half_closed = self.fins() == 1;
         let starts = [(Clock::Packet, Some(self.last)), (Clock::Payload, self.last_payload.or(Some(self.first)))];
         for (clock, start) in starts {
-            let slot = self.gaps_mut(clock);
-            if let Some(gaps) = slot {
+            if let Some(gaps) = self.gaps_mut(clock) {
                 let unanswered = gaps.undecided().is_some_and(|undecided| {
                     let asked = undecided.ended_by().map_or(end, |ender| ender.mark.time);
                     let waited = end.since(asked) >= rto.times(3).max(threshold);
@@ -157,12 +154,19 @@ impl Flow {
                 continue;
             };
             let length = end.since(start.time);
-            let asked = slot.as_ref().and_then(|gaps| gaps.died()).is_some();
+            let asked = self.gaps_mut(clock).and_then(|gaps| gaps.died()).is_some();
             if length >= threshold && !asked {
                 let gap = Gap { start, ended_by: None, length, outcome: Outcome::Open, half_closed };
-                slot.get_or_insert_default().keep(gap);
+                by_clock(self.gaps.get_or_insert_default(), clock).keep(gap);
             }
         }
+    }
+}
+
+const fn by_clock([packet, payload]: &mut [Gaps; 2], clock: Clock) -> &mut Gaps {
+    match clock {
+        Clock::Packet => packet,
+        Clock::Payload => payload,
     }
 }
 

@@ -67,7 +67,8 @@ impl Glance {
         let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
         let probed = Direction::BOTH.into_iter().any(|direction| flow.probes(direction).is_some());
         let of_service = verdict.id.is_about_service() || may_be_refined(flow, verdict);
-        if silent || probed || of_service || flow.heads().is_some() {
+        let spoken = Direction::BOTH.into_iter().any(|direction| flow.end(direction).last_payload.is_some());
+        if silent || probed || of_service || spoken {
             return Self::Telling;
         }
         Self::Plain { verdict: verdict.id, is_telling: is_telling(flow) }

@@ -50,10 +50,10 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         last_kinds,
         heard,
         probes: _,
-        packet_gaps: _,
-        payload_gaps: _,
+        gaps: _,
         extras,
         heads: _,
+        initiator_spoke,
     } = flow;
     initiator(coder, initiator_is_low);
     let mut by_handshake = *orientation == Orientation::Handshake;
@@ -64,6 +64,7 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         coder.number(&mut wide);
         *stream = u32::try_from(wide).unwrap_or_default();
     });
+    coder.flag(initiator_spoke);
     coder.mark(first);
     end(coder, client, 0);
     end(coder, server, 1);
