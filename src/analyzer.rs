@@ -488,7 +488,11 @@ impl Streams {
         if flow.stream.is_some() {
             return;
         }
-        let reserved = if is_reuse { inherited } else { self.reserved.remove(&flow.key) };
+        let reserved = match is_reuse {
+            true => inherited,
+            false if self.reserved.is_empty() => None,
+            false => self.reserved.remove(&flow.key),
+        };
         flow.stream = Some(reserved.unwrap_or_else(|| self.take()));
     }
 

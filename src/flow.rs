@@ -326,14 +326,17 @@ impl Flow {
         let probes = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch());
         let gaps = self.gaps.as_deref().map_or(0, |[packet, payload]| packet.touch() ^ payload.touch());
         let heads = self.heads.as_ref().map_or(0, |heads| heads.touch());
-        probes(initiator) ^ probes(responder) ^ gaps ^ heads
+        let extras = self.extras.as_ref().map_or(0, |extras| u64::from(extras.clock_steps) ^ extras.resets.total());
+        probes(initiator) ^ probes(responder) ^ gaps ^ heads ^ extras
     }
 
     /// The same for what lies apart from that in turn.
     fn touch_last(&self) -> u64 {
         let [initiator, responder] = &self.probes;
         let frames = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch_frames());
-        frames(initiator) ^ frames(responder)
+        let reset = self.resets().next().map_or(0, |reset| u64::from(reset.seq.0));
+        let gaps = self.gaps.as_deref().map_or(0, |[packet, payload]| packet.touch_longest() ^ payload.touch_longest());
+        frames(initiator) ^ frames(responder) ^ reset ^ gaps
     }
 
     /// Whether both ends have closed, or a RST has ended it as far as is known.
