@@ -13,13 +13,12 @@ use crate::seq::Seq;
 use crate::time::Timestamp;
 use crate::wire::{Flags, Segment};
 
-/// What all flows share while segments are applied.
-#[derive(Default)]
-pub struct Shared {
+/// What flows share while segments are applied.
+pub struct Shared<'a> {
     /// Judgements on earlier segments, not yet taken by the reader.
-    pub relabels: Vec<Relabel>,
+    pub relabels: &'a mut Vec<Relabel>,
     /// Memory for the heads of turns.
-    pub heads: Budget,
+    pub heads: &'a mut Budget,
 }
 
 /// A judgement on an earlier segment, made or changed by a later one.
@@ -35,14 +34,7 @@ pub struct Relabel {
 
 impl Flow {
     /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`.
-    pub fn apply(
-        &mut self,
-        direction: Direction,
-        segment: &Segment<'_>,
-        mark: Mark,
-        class: Class,
-        shared: &mut Shared,
-    ) {
+    pub fn apply(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, class: Class, shared: Shared<'_>) {
         let Shared { relabels, heads } = shared;
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
         self.note_base(direction, segment);

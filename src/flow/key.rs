@@ -6,6 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 
+use crate::flow::fold::{fold, join};
+use crate::wire::Segment;
+
 /// One end of a connection: address and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Socket {
@@ -103,6 +106,17 @@ impl FlowKey {
         self.high
     }
 
+    /// A hash of the key by fixed rules: whoever sends packets can choose it.
+    #[must_use]
+    pub fn fold(&self) -> u64 {
+        let (low, high) = (self.low, self.high);
+        let addresses = match (low.ip, high.ip) {
+            (IpAddr::V4(low), IpAddr::V4(high)) => join(low.to_bits(), high.to_bits()),
+            (low, high) => fold(wide(low), wide(high)),
+        };
+        fold(addresses, join(low.port.into(), high.port.into()))
+    }
+
     /// Community ID, version 1 with seed 0: the join key to Zeek, Suricata, Arkime and Wireshark
     /// (github.com/corelight/community-id-spec).
     #[must_use]
@@ -120,6 +134,48 @@ impl FlowKey {
         hash.update(self.low.port.to_be_bytes());
         hash.update(self.high.port.to_be_bytes());
         format!("1:{}", STANDARD.encode(hash.finalize()))
+    }
+}
+
+/// An address as one word.
+fn wide(ip: IpAddr) -> u64 {
+    let bits = match ip {
+        IpAddr::V4(ip) => return ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the address")]
+    let (high, low) = ((bits >> 64) as u64, bits as u64);
+    fold(high, low)
+}
+
+/// The ends of a segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Keyed {
+    /// Both of them.
+    pub key: FlowKey,
+    /// Whether the lower one sent the segment.
+    pub from_low: bool,
+    fold: u64,
+}
+
+impl Keyed {
+    /// The ends of `segment`.
+    #[must_use]
+    pub fn of(segment: &Segment<'_>) -> Self {
+        Self::between(Socket::new(segment.src, segment.src_port), Socket::new(segment.dst, segment.dst_port))
+    }
+
+    /// A hash of the key by fixed rules: whoever sends packets can choose it.
+    #[must_use]
+    pub const fn fold(&self) -> u64 {
+        self.fold
+    }
+
+    /// The ends of a segment from `src` to `dst`.
+    #[must_use]
+    pub fn between(src: Socket, dst: Socket) -> Self {
+        let (key, from_low) = FlowKey::new(src, dst);
+        Self { key, from_low, fold: key.fold() }
     }
 }
 
