@@ -4,6 +4,7 @@
 //! and a live run over the same packets see the same thing. What depends on the order of all records is done in `front`, what
 //! depends on the order of the segments of one flow in `shard`: so [`spread`] can have several threads do the latter.
 
+mod attempts;
 mod eviction;
 mod front;
 mod numbering;
@@ -18,7 +19,7 @@ use std::net::IpAddr;
 
 pub use traffic::{Pace, Traffic};
 
-use crate::capture::Record;
+use crate::capture::{Record, Told};
 use crate::flow::joined::Joined;
 use crate::flow::store::{AWAKE, Store};
 use crate::flow::table::Hashed;
@@ -26,7 +27,7 @@ use crate::flow::{Direction, Flow, FrameId, Mark, Notes, Relabel, SegmentKind};
 use crate::time::Timestamp;
 use crate::wire::{Decoded, Fragment, IcmpError, Layer, Segment, Skip};
 use front::Front;
-use shard::Shard;
+use shard::{Moment, Shard};
 
 /// What one record held, and what was made of it.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,8 @@ pub struct Labelled<'a> {
     pub mark: Mark,
     /// The segment.
     pub segment: Segment<'a>,
+    /// What its payload told that verdicts may rest on.
+    pub told: Told,
 }
 
 /// What was passed over for one reason.
@@ -108,11 +111,18 @@ pub struct Options {
     pub number_streams: bool,
     /// Flows that are kept ready at a time: the others are packed, which takes a tenth of the memory and shows nowhere.
     pub awake: usize,
+    /// Flows of which the capture shows no more than an attempt, that are kept at most: see [`Flow::is_attempt`].
+    pub attempts: usize,
+}
+
+impl Options {
+    /// Attempts that the memory of a run has room for.
+    pub const FEW_ATTEMPTS: usize = 1 << 18;
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { number_streams: true, awake: AWAKE }
+        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX }
     }
 }
 
@@ -168,7 +178,7 @@ impl Analyzer {
 
     /// Takes one record.
     pub fn push<'a>(&mut self, record: &Record<'a>) -> Seen<'a> {
-        self.take(self.look_ahead(*record))
+        self.take(&self.look_ahead(*record))
     }
 
     /// Looks at a record that is taken a little later: all that can be said of it without its flow.
@@ -180,14 +190,15 @@ impl Analyzer {
     /// Has the memory of these records' flows brought near, all at a time: it is far away in a capture of many flows,
     /// and waiting for one after the other is what reading such a capture costs most.
     pub fn touch(&self, ahead: &[Ahead<'_>]) {
+        self.front.touch(ahead.iter().map(|ahead| &ahead.decoded));
         self.shard.touch(ahead);
     }
 
     /// Takes a record that was looked at. Records are taken in their order.
-    pub fn take<'a>(&mut self, ahead: Ahead<'a>) -> Seen<'a> {
+    pub fn take<'a>(&mut self, ahead: &Ahead<'a>) -> Seen<'a> {
         let errand = self.front.admit(&ahead.record, &ahead.decoded, ahead.key.as_ref().map(Hashed::keyed));
         let mark = self.front.mark(&ahead.record);
-        self.shard.run(errand.map(|errand| errand.what), &ahead, mark, 0)
+        self.shard.run(errand.map(|errand| errand.what), ahead, mark, Moment { at: 0, clock: self.front.clock() })
     }
 
     /// Judgements on earlier segments made since the last call.
@@ -244,13 +255,19 @@ impl Analyzer {
         }
         let clock = self.clock();
         let Shard { table, relabels, budgets, .. } = &mut self.shard;
-        let leaving = eviction::Leaving::choose(table.numbered(), table.len(), most, clock);
+        let leaving = eviction::Leaving::choose(table.all(), table.len(), most, clock);
         let stays = |number: u32, flow: &Flow| !leaving.includes(number, flow);
         table.retain(stays, |number, mut flow| {
             flow.release_heads(budgets.of(flow.key.fold()));
             flow.finish(clock, relabels);
             gone(number, flow);
         });
+    }
+
+    /// The attempts that had to leave since the last call ([`Options::attempts`]), each with its number and decided as far as it
+    /// can be.
+    pub fn drain_gone(&mut self) -> impl Iterator<Item = (u32, Flow)> + '_ {
+        self.shard.gone.drain(..)
     }
 
     /// Decides what is still open, against the greatest time seen; further judgements on earlier segments go to

@@ -5,6 +5,7 @@ pub mod console;
 pub mod courses;
 pub mod evidence;
 pub mod live;
+mod outlet;
 pub mod output;
 pub mod print;
 pub mod progress;

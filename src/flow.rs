@@ -19,6 +19,7 @@ pub mod key;
 pub mod kind;
 pub mod mark;
 mod packed;
+mod places;
 pub mod probes;
 pub mod resets;
 mod silences;
@@ -117,10 +118,12 @@ pub struct Flow {
     /// The last segment of each end that restarts the other's keepalive timer: anything but an empty probe.
     heard: [Option<Mark>; 2],
     probes: [Option<Box<Probes>>; 2],
-    packet_gaps: Option<Box<Gaps>>,
-    payload_gaps: Option<Box<Gaps>>,
+    /// On the clock of any packet, and on that of payload.
+    gaps: Option<Box<[Gaps; 2]>>,
     extras: Option<Box<Extras>>,
     heads: Option<Box<Heads>>,
+    /// Whether the initiator has sent payload.
+    initiator_spoke: bool,
 }
 
 impl Flow {
@@ -147,10 +150,10 @@ impl Flow {
             last_kinds: [None; 2],
             heard: [None; 2],
             probes: [None, None],
-            packet_gaps: None,
-            payload_gaps: None,
+            gaps: None,
             extras: None,
             heads: None,
+            initiator_spoke: false,
         }
     }
 
@@ -195,13 +198,15 @@ impl Flow {
     /// Idle gaps on the clock of any packet, if there were any.
     #[must_use]
     pub fn packet_gaps(&self) -> Option<&Gaps> {
-        self.packet_gaps.as_deref()
+        let [gaps, _] = self.gaps.as_deref()?;
+        (!gaps.is_blank()).then_some(gaps)
     }
 
     /// Idle gaps on the clock of payload, if there were any.
     #[must_use]
     pub fn payload_gaps(&self) -> Option<&Gaps> {
-        self.payload_gaps.as_deref()
+        let [_, gaps] = self.gaps.as_deref()?;
+        (!gaps.is_blank()).then_some(gaps)
     }
 
     /// What few flows have, if this one has any of it.
@@ -210,10 +215,18 @@ impl Flow {
         self.extras.as_deref()
     }
 
-    /// What the heads of turns said, if payload was seen.
+    /// What the heads of turns said, if they said anything.
     #[must_use]
     pub fn heads(&self) -> Option<&Heads> {
         self.heads.as_deref()
+    }
+
+    /// Since when the client waits for an answer: it spoke last, or its latest request of HTTP/2 has no answer, whatever frames
+    /// without a meaning for requests came after it.
+    #[must_use]
+    pub fn asked_since(&self) -> Option<Mark> {
+        let spoke_last = self.turn.filter(|turn| turn.direction == Direction::FromInitiator);
+        self.heads().and_then(Heads::asked_since).unwrap_or(spoke_last.map(|turn| turn.start))
     }
 
     /// The client behind a balancer or proxy, as a TOA option or a PROXY header tells it.
@@ -270,6 +283,19 @@ impl Flow {
         answered_syn && acknowledged && (initiator.last.is_some() || responder.last.is_some())
     }
 
+    /// Whether the capture shows no more than an attempt at a connection: no handshake that was completed, no octet, no
+    /// FIN, no probe, and, in the middle of a connection, no silence.
+    #[must_use]
+    pub fn is_attempt(&self) -> bool {
+        let [initiator, responder] = &self.ends;
+        let was_tried = initiator.isn.is_some() || responder.isn.is_some();
+        let was_opened = was_tried && responder.snd_una.is_some();
+        let was_used = self.ends.iter().any(|end| end.counters().payload_bytes > 0 || end.fin_end.is_some())
+            || self.probes.iter().flatten().any(|probes| probes.latest.is_some());
+        let was_silent = !was_tried && self.packet_gaps().is_some();
+        !was_opened && !was_used && !was_silent
+    }
+
     /// How many of the two ends have sent a FIN.
     #[must_use]
     pub fn fins(&self) -> usize {
@@ -286,14 +312,10 @@ impl Flow {
     /// Reads a little of each line of memory that the flow takes.
     fn touch(&self) -> u64 {
         let of = |end: &Endpoint| {
-            end.silence.length.as_nanos().cast_unsigned()
-                ^ end.counters.packets
-                ^ end.counters.unseen_bytes
+            end.packets
                 ^ u64::from(end.dup_acks)
                 ^ u64::from(end.baseline.timestamps)
-                ^ end.last.map_or(0, |mark| u64::from(mark.frame.number))
-                ^ end.snd_nxt.map_or(0, |seq| u64::from(seq.0))
-                ^ end.timestamps.map_or(0, |(value, _)| u64::from(value))
+                ^ u64::from(end.silence.start.number)
         };
         let [initiator, responder] = &self.ends;
         let own = u64::from(self.first.frame.number) ^ u64::from(self.last.frame.number);
@@ -302,9 +324,18 @@ impl Flow {
 
     /// The same for what lies apart from it, once the flow itself is at hand.
     fn touch_further(&self) -> u64 {
-        let probes = self.probes.iter().flatten().map(|probes| probes.touch());
-        let gaps = [&self.packet_gaps, &self.payload_gaps].into_iter().flatten().map(|gaps| gaps.touch());
-        probes.chain(gaps).fold(0, |sum, value| sum ^ value)
+        let [initiator, responder] = &self.probes;
+        let probes = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch());
+        let gaps = self.gaps.as_deref().map_or(0, |[packet, payload]| packet.touch() ^ payload.touch());
+        let heads = self.heads.as_ref().map_or(0, |heads| heads.touch());
+        probes(initiator) ^ probes(responder) ^ gaps ^ heads
+    }
+
+    /// The same for what lies apart from that in turn.
+    fn touch_last(&self) -> u64 {
+        let [initiator, responder] = &self.probes;
+        let frames = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch_frames());
+        frames(initiator) ^ frames(responder)
     }
 
     /// Whether both ends have closed, or a RST has ended it as far as is known.

@@ -97,7 +97,11 @@ impl<'a> Watch<'a> {
         let mut numbers = FlowNumbers::default();
         numbers.begin_file(0);
         Self {
-            analyzer: Analyzer::new(Options { number_streams: settings.number_streams, awake: usize::MAX }),
+            analyzer: Analyzer::new(Options {
+                number_streams: settings.number_streams,
+                awake: usize::MAX,
+                ..Options::default()
+            }),
             table,
             warn_at: settings.warn_at,
             most_flows: settings.most_flows.max(1),
@@ -167,7 +171,7 @@ impl<'a> Watch<'a> {
     /// The greatest time of a record or tick so far; `None` before the first.
     #[must_use]
     pub fn clock(&self) -> Option<Timestamp> {
-        Some(self.analyzer.clock()).filter(|clock| clock.as_nanos() != i64::MIN)
+        Some(self.analyzer.clock()).filter(|clock| *clock > Timestamp::from_nanos(i64::MIN))
     }
 
     /// The flows that are held, each with its number.
@@ -249,7 +253,7 @@ impl<'a> Watch<'a> {
         let (follows, evicted, clock) = (&mut self.follows, &mut self.evicted, self.analyzer.clock());
         self.analyzer.hold_to(self.most_flows, |number, flow| {
             follows.remove(&number);
-            evicted.take(number, &flow, clock);
+            evicted.take(0, number, &flow, clock);
         });
         if self.evicted.flows() > self.tally.evicted {
             self.tally.evicted = self.evicted.flows();

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use idlegap::script::{Script, to_pcap};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 /// How a conversation ends, after a silence of so many seconds.
@@ -390,4 +390,31 @@ fn an_assumption_is_tried_on_the_path_that_kills() {
             .unwrap();
     assert_eq!(report["assumption"]["verdict"], "holds", "{}", report["assumption"]);
     assert!(joined(&report["assumption"]["reasons"]).contains("clients on whose path nothing died"));
+}
+
+/// The recording of a director with a timer of 12 s in front of four ports, and what its note says: 8, 11 and 7 s survived on
+/// three of them, 20 s on the fourth, which has a timer of its own.
+#[test]
+fn a_real_director_in_front_of_three_services_makes_one_bracket() {
+    let name = "services-behind-one-box";
+    let capture = format!("{}/fixtures/captures/{name}/{name}.pcap", env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(env!("CARGO_BIN_EXE_idlegap")).args(["--format", "json", &capture]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["groups"].as_array().unwrap().len(), 1);
+    let group = &report["groups"][0];
+    assert_eq!(group["members"], json!(["203.0.113.80:80", "203.0.113.80:5432", "203.0.113.80:6379"]));
+    assert_eq!((&group["flows"], &group["died"]), (&json!(6), &json!(3)));
+    near(&group["survived_max_s"], 11.0);
+    near(&group["died_min_s"], 12.0);
+    assert!(joined(&group["reasons"]).contains("but not 203.0.113.80:8080"));
+    for service in report["services"].as_array().unwrap() {
+        let alone = [
+            ("203.0.113.80:5432", 8.0),
+            ("203.0.113.80:6379", 11.0),
+            ("203.0.113.80:80", 7.0),
+            ("203.0.113.80:8080", 20.0),
+        ];
+        let survived = alone.iter().find(|(server, _)| service["server"] == *server).unwrap().1;
+        near(&service["survived_max_s"], survived);
+    }
 }

@@ -93,3 +93,19 @@ fn a_call_in_flight_is_named_where_the_connection_dies() {
     assert_eq!(flow["verdict"]["id"], "idle-reset");
     assert_eq!(flow["waiting"]["request"], "GET /report/annual (host reports.example)");
 }
+
+/// Settings that the server sent after the call (frame 5) do not answer it (frame 4), and nobody waits for the answer to the
+/// client's PING (frame 9).
+#[test]
+fn what_waits_is_a_request() {
+    let script = std::fs::read_to_string(fixtures().join("scripts/http2-goaway-max-age.pkt")).unwrap();
+    let capture = to_pcap(&Script::parse(&script).unwrap());
+    let waiting = |count| report_of_first(count, &capture)["flows"][0]["waiting"].clone();
+    for count in [4, 5, 6] {
+        assert_eq!(waiting(count)["request"], "gRPC /shop.Orders/List (host orders:50051)", "{count} packets");
+        assert_eq!(waiting(count)["since_frame"], 4, "{count} packets");
+    }
+    for count in [7, 8, 9] {
+        assert_eq!(waiting(count), Value::Null, "{count} packets");
+    }
+}

@@ -141,3 +141,22 @@ fn packets_that_the_kernel_drops_are_told() {
     assert_eq!(drops(&scene.analysed("seen.pcapng")), Some(told.into()));
     scene.ended_well("signal");
 }
+
+/// A disk that is full for a while costs the packets that came meanwhile, each counted; the file holds all others.
+#[test]
+fn a_recording_outlives_a_full_disk() {
+    let Some(scene) = Scene::play("filled") else { return };
+    let said = |words: &str| scene.errors.lines().filter(|line| line.contains(words)).count();
+    assert_eq!((said("No space left on device"), said("recording goes on")), (1, 1), "{}", scene.errors);
+    let last = scene.errors.lines().last().unwrap();
+    let (_, lost) = last.rsplit_once(", ").unwrap();
+    let lost: u64 = lost.strip_suffix(" not recorded").expect(last).parse().unwrap();
+    let recorded = scene.analysed("seen.pcapng")["captures"][0]["packets"].as_u64().unwrap();
+    assert!(lost > 0 && recorded > 40, "{lost} lost, {recorded} recorded");
+    assert_eq!(scene.summary()["packets"], recorded + lost);
+    // Another reader finds as many in its two sections.
+    if let Some(frames) = scene.frames_by_tshark("seen.pcapng") {
+        assert_eq!(frames, recorded);
+    }
+    scene.ended_well("signal");
+}

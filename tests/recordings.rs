@@ -18,7 +18,7 @@ use idlegap::capture::{Input, Reader};
 use idlegap::flow::gaps::{Clock, Gap, Gaps};
 use idlegap::flow::{Direction, Flow, FrameId, SegmentKind};
 use idlegap::time::Span;
-use idlegap::verdict::attribution::attribute;
+use idlegap::verdict::attribution::attribute_within;
 use idlegap::verdict::settings::{Estimate, settings};
 use idlegap::verdict::{Confidence, Origin, Verdict};
 
@@ -154,10 +154,10 @@ fn missed(outcome: &Outcome, frame: u32) -> String {
 
 /// Who sent each RST. Unknown is always honest; an endpoint must not be accused of being a box.
 fn senders(truth: &Truth, outcome: &Outcome, found: &mut Vec<(&'static str, String)>) {
-    for flow in outcome.analysis.flows.iter() {
+    for (flow, verdict) in outcome.analysis.flows.iter().zip(&outcome.verdicts) {
         for reset in flow.resets() {
             let frame = reset.mark.frame.number;
-            let who = attribute(&flow, reset);
+            let who = attribute_within(&flow, reset, verdict);
             let Some(expected) = truth.resets.iter().find(|expected| expected.frame == frame) else {
                 found.push(("resets", format!("frame {frame} is a RST that nobody sent")));
                 continue;

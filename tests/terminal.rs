@@ -188,6 +188,85 @@ fn a_terminal_that_shrinks_is_drawn_anew() {
     expect_report(terminal);
 }
 
+/// A terminal that takes nothing, as over a connection that hangs: no packet waits for it, the recording is whole, the watch ends
+/// when it is to end, and what is asked for in a file is there.
+#[test]
+fn a_terminal_that_takes_nothing_keeps_nothing_waiting() {
+    let program = env!("CARGO_BIN_EXE_idlegap");
+    let options = "--timeout 90s --duration 12s -w seen.pcapng --report json=report.json";
+    let mut terminal = OnTerminal::run(&format!("{program} live - {options} < $FIFO 2> errors"));
+    let begun = Instant::now();
+    terminal.feed(&capture());
+    terminal.wait_for("died: idle-reset");
+    let pid = fs::read_to_string(terminal.path("pid")).unwrap();
+    let pid = pid.trim();
+    // Nobody reads what the terminal is sent, and each change of its size has all of it drawn anew.
+    let hold = |signal: &str| {
+        assert!(Command::new("kill").args([signal, &terminal.script.id().to_string()]).status().unwrap().success())
+    };
+    hold("-STOP");
+    for round in 0..30 {
+        let size = format!("stty rows {} cols 200 < /proc/{pid}/fd/1", 50 + round % 2);
+        assert!(Command::new("sh").args(["-c", &size]).status().unwrap().success());
+        std::thread::sleep(Duration::from_millis(120));
+    }
+    // More than the pipe holds: it is taken in while nothing can be drawn.
+    let records = capture()[24..].repeat(2_000);
+    let fed = Instant::now();
+    terminal.capture.as_mut().unwrap().write_all(&records).unwrap();
+    assert!(fed.elapsed() < Duration::from_secs(8), "{:?}", fed.elapsed());
+    let mut lasts = true;
+    while lasts && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(200));
+        lasts = fs::exists(format!("/proc/{pid}")).unwrap() && !fs::exists(terminal.path("status")).unwrap();
+    }
+    hold("-CONT");
+    let errors = fs::read_to_string(terminal.path("errors")).unwrap();
+    assert!(!lasts && errors.contains("the terminal takes nothing"), "{errors}");
+    assert!(errors.contains(&format!("{} packets captured", group(26 * 2_001))), "{errors}");
+    let mut analysis = Command::new(program);
+    let recorded = analysis.args(["--format", "json"]).arg(terminal.path("seen.pcapng")).output().unwrap();
+    let packets = |json: &[u8]| {
+        let report: serde_json::Value = serde_json::from_slice(json).unwrap();
+        report["captures"][0]["packets"].as_u64()
+    };
+    assert_eq!(packets(&recorded.stdout), Some(26 * 2_001));
+    assert_eq!(packets(&fs::read(terminal.path("report.json")).unwrap()), Some(26 * 2_001));
+    drop(terminal.capture.take());
+    terminal.script.wait().unwrap();
+    let read = |name: &str| fs::read_to_string(terminal.path(name)).unwrap();
+    assert_eq!((read("status").trim(), read("before")), ("2", read("after")), "the settings of the terminal");
+}
+
+/// A terminal that is there no more ends the watch; the recording and reports for files are whole.
+#[test]
+fn a_terminal_that_vanishes_ends_the_watch_with_its_reports() {
+    let program = env!("CARGO_BIN_EXE_idlegap");
+    let options = "--timeout 90s -w seen.pcapng --report json=report.json";
+    let mut terminal = OnTerminal::run(&format!("{program} live - {options} < $FIFO 2> errors"));
+    terminal.feed(&capture());
+    terminal.wait_for("died: idle-reset");
+    let pid = fs::read_to_string(terminal.path("pid")).unwrap();
+    terminal.script.kill().unwrap();
+    terminal.script.wait().unwrap();
+    let begun = Instant::now();
+    while fs::exists(format!("/proc/{}", pid.trim())).unwrap() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the watch goes on");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(terminal.path("report.json")).unwrap()).unwrap();
+    assert_eq!(report["captures"][0]["packets"], 26);
+    let mut analysis = Command::new(program);
+    let recorded = analysis.args(["--format", "json"]).arg(terminal.path("seen.pcapng")).output().unwrap();
+    let recorded: serde_json::Value = serde_json::from_slice(&recorded.stdout).unwrap();
+    assert_eq!(recorded["captures"][0]["packets"], 26);
+}
+
+/// A number as the program writes it.
+fn group(number: u64) -> String {
+    format!("{},{:03}", number / 1_000, number % 1_000)
+}
+
 #[test]
 fn a_panic_leaves_the_terminal_as_it_was() {
     let this = std::env::current_exe().unwrap();

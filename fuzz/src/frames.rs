@@ -1,6 +1,6 @@
 //! From the link layer to TCP: any link type, any bytes.
 
-use idlegap::capture::{LinkType, Record};
+use idlegap::capture::{LinkType, Record, Told};
 use idlegap::time::Timestamp;
 use idlegap::wire::{self, Decoded};
 
@@ -31,7 +31,7 @@ pub fn run(data: &[u8]) {
             assert!(segment.payload.len() <= bytes.len(), "payload from nowhere");
         }
         let time = Timestamp::from_nanos(i64::from(*claim) * frame as i64 * 1_000_000_000);
-        course.push(&Record { time, frame, link, interface: 0, data: bytes, original_len });
+        course.push(&Record { time, frame, link, interface: 0, data: bytes, original_len, told: Told::NOTHING });
     }
     course.conclude();
 }

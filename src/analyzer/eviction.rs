@@ -5,6 +5,8 @@
 //! longest time ago leaves first. A flood of new flows so drives out itself and what is over, not the silent connections
 //! that a watch is about.
 
+use std::borrow::Cow;
+
 use crate::flow::resets::Reset;
 use crate::flow::{Direction, Flow};
 use crate::time::{Span, Timestamp};
@@ -37,12 +39,12 @@ pub(super) struct Leaving {
 impl Leaving {
     /// Chooses among `total` flows, of which fewer than `most` are to stay.
     pub(super) fn choose<'a>(
-        flows: impl Iterator<Item = (u32, &'a Flow)>,
+        flows: impl Iterator<Item = (u32, Cow<'a, Flow>)>,
         total: usize,
         most: usize,
         clock: Timestamp,
     ) -> Self {
-        let mut order: Vec<_> = flows.map(|(number, flow)| rank(number, flow, clock)).collect();
+        let mut order: Vec<_> = flows.map(|(number, flow)| rank(number, &flow, clock)).collect();
         let leaving = total.saturating_sub(most.saturating_sub(most / SHARE));
         let place = leaving.checked_sub(1).filter(|place| *place < order.len());
         let last = place.map(|place| *order.select_nth_unstable(place).1);
@@ -76,7 +78,7 @@ fn class(flow: &Flow, clock: Timestamp) -> Class {
 #[cfg(test)]
 mod tests {
     use crate::analyzer::{Analyzer, Options};
-    use crate::capture::{LinkType, Record};
+    use crate::capture::{LinkType, Record, Told};
     use crate::script::Script;
 
     /// Three flows: one closed by RST, one that is probed, one whose SYN nobody answers.
@@ -92,13 +94,20 @@ flow beginning 10.0.0.3:1003 > 10.0.0.9:80
 +0.01 probed    < .  1:1(0) ack 11
 ";
 
-    fn analyzed(text: &str) -> Analyzer {
+    fn analyzed(text: &str, awake: usize) -> Analyzer {
         let script = Script::parse(text).expect("the script is well-formed");
-        let mut analyzer = Analyzer::new(Options::default());
+        let mut analyzer = Analyzer::new(Options { awake, ..Options::default() });
         for (number, frame) in (1..).zip(script.frames()) {
             let (link, data) = (LinkType(1), &frame.bytes[..]);
-            let record =
-                Record { time: frame.time, frame: number, link, interface: 0, data, original_len: frame.original_len };
+            let record = Record {
+                time: frame.time,
+                frame: number,
+                link,
+                interface: 0,
+                data,
+                original_len: frame.original_len,
+                told: Told::NOTHING,
+            };
             analyzer.push(&record);
         }
         analyzer
@@ -107,11 +116,16 @@ flow beginning 10.0.0.3:1003 > 10.0.0.9:80
     #[test]
     fn what_is_over_leaves_first_and_what_tells_of_silence_last() {
         for (most, expected) in [(3, &[0, 1, 2][..]), (2, &[1, 2]), (1, &[1])] {
-            let mut analyzer = analyzed(THREE);
-            let mut gone = Vec::new();
-            analyzer.hold_to(most, |number, _| gone.push(number));
-            assert_eq!(analyzer.flows().map(|(number, _)| number).collect::<Vec<_>>(), expected, "{most}");
-            assert_eq!(gone.len(), 3 - expected.len());
+            // Those at rest leave as those that are ready do.
+            for awake in [1, 2, usize::MAX] {
+                let mut analyzer = analyzed(THREE, awake);
+                let mut gone = Vec::new();
+                analyzer.hold_to(most, |number, flow| gone.push((number, flow.client().port)));
+                assert!(gone.iter().all(|(number, port)| u32::from(*port) == 1_001 + number), "{gone:?}");
+                let analysis = analyzer.finish(drop);
+                assert_eq!(analysis.flows.numbers().collect::<Vec<_>>(), expected, "{most}");
+                assert_eq!(gone.len(), 3 - expected.len());
+            }
         }
     }
 }

@@ -66,6 +66,15 @@ impl Front {
         Mark { time: record.time, frame: FrameId::new(self.file, record.frame) }
     }
 
+    /// Has the memory brought near in which copies of these segments are looked for.
+    pub(super) fn touch<'a>(&self, decoded: impl Iterator<Item = &'a Decoded<'a>>) {
+        let of = |decoded: &Decoded<'_>| match decoded {
+            Decoded::Segment(segment) => self.duplicates.touch(segment),
+            _ => 0,
+        };
+        std::hint::black_box(decoded.fold(0, |sum, decoded| sum ^ of(decoded)));
+    }
+
     /// Takes note of a record, and says what it means to a flow, if anything; `keyed` are the ends of a segment.
     pub(super) fn admit(
         &mut self,

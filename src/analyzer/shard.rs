@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
+use super::attempts::Attempts;
 use super::front::What;
 use super::numbering::Log;
 use super::partition::{PARTITIONS, Parted};
 use super::streams::Streams;
 use super::{Ahead, FileAccount, Labelled, Options, Seen};
-use crate::capture::Record;
+use crate::capture::{Record, Told};
 use crate::flow::classify::{Class, classify};
 use crate::flow::fragments::{Completed, First};
 use crate::flow::store::Store;
@@ -15,6 +16,7 @@ use crate::flow::table::{FlowTable, Hashed, Place};
 use crate::flow::turns::{Budget, TOTAL_BYTES};
 use crate::flow::{Direction, Flow, FlowKey, IcmpEvent, Keyed, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::seq::Seq;
+use crate::time::Timestamp;
 use crate::wire::{self, Decoded, Flags, IcmpError, IcmpKind, Segment};
 
 /// ICMP redirect (RFC 792): Wireshark reads no more of its quote than the ports.
@@ -30,12 +32,24 @@ pub(super) struct Shard {
     /// Judgements on earlier segments, not yet taken.
     pub(super) relabels: Vec<Relabel>,
     pub(super) budgets: Parted<Budget>,
+    attempts: Attempts,
+    /// Attempts that had to leave and were not taken yet.
+    pub(super) gone: Vec<(u32, Flow)>,
     /// First fragments of segments of which not all was seen, by the slots of their datagrams.
     beginnings: Vec<Option<Beginning>>,
     /// By file: the segments.
     accounts: Vec<FileAccount>,
     /// Which records took numbers: kept where other shards take numbers as well.
     log: Option<Log>,
+}
+
+/// When a record comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// Orders the records of a timeline, where several shards share them.
+    pub(super) at: u64,
+    /// The greatest time of a record so far.
+    pub(super) clock: Timestamp,
 }
 
 /// What the first fragment of a segment said.
@@ -66,6 +80,8 @@ impl Shard {
             streams: Streams::default(),
             relabels: Vec::new(),
             budgets: Parted::new(|| Budget::new(TOTAL_BYTES / PARTITIONS)),
+            attempts: Attempts::new(options.attempts),
+            gone: Vec::new(),
             beginnings: Vec::new(),
             accounts: Vec::new(),
             log: None,
@@ -80,7 +96,12 @@ impl Shard {
 
     /// Looks at a record: all that can be said of it without its flow.
     pub(super) fn look_ahead<'a>(&self, record: Record<'a>) -> Ahead<'a> {
-        let decoded = wire::decode(record.link, record.data, record.original_len);
+        let mut decoded = wire::decode(record.link, record.data, record.original_len);
+        if let Decoded::Segment(segment) = &mut decoded
+            && !record.told.is_nothing()
+        {
+            segment.told = believed(record.told, segment);
+        }
         let key = match &decoded {
             Decoded::Segment(segment) => Some(self.table.hash(Keyed::of(segment))),
             _ => None,
@@ -93,12 +114,12 @@ impl Shard {
         self.table.touch(ahead.iter().filter_map(|ahead| ahead.key.as_ref()));
     }
 
-    /// Does what a record means to a flow; `at` orders the records of a timeline.
-    pub(super) fn run<'a>(&mut self, what: Option<What>, ahead: &Ahead<'a>, mark: Mark, at: u64) -> Seen<'a> {
+    /// Does what a record means to a flow.
+    pub(super) fn run<'a>(&mut self, what: Option<What>, ahead: &Ahead<'a>, mark: Mark, moment: Moment) -> Seen<'a> {
         let seen = match &ahead.decoded {
             Decoded::Segment(segment) => {
                 let key = ahead.key.unwrap_or_else(|| self.table.hash(Keyed::of(segment)));
-                Seen::Segment(self.segment(segment, &key, mark, what))
+                Seen::Segment(self.segment(segment, &key, mark, what, moment.clock))
             }
             Decoded::Fragment(fragment) => {
                 if let Some(What::Completed(completed)) = what {
@@ -118,7 +139,7 @@ impl Shard {
             Decoded::Skip(skip) => Seen::Skip(*skip),
         };
         if let Some(log) = &mut self.log {
-            log.note(at, self.table.total(), self.streams.given());
+            log.note(moment.at, self.table.total(), self.streams.given());
         }
         seen
     }
@@ -134,7 +155,14 @@ impl Shard {
         }
     }
 
-    fn segment<'a>(&mut self, segment: &Segment<'a>, key: &Hashed, mark: Mark, what: Option<What>) -> Labelled<'a> {
+    fn segment<'a>(
+        &mut self,
+        segment: &Segment<'a>,
+        key: &Hashed,
+        mark: Mark,
+        what: Option<What>,
+        clock: Timestamp,
+    ) -> Labelled<'a> {
         let (is_copy, fragment) = match what {
             Some(What::Segment { is_copy, fragment }) => (is_copy, fragment),
             _ => (false, None),
@@ -145,7 +173,7 @@ impl Shard {
         let is_copy = is_copy && !place.is_new;
         let cut = segment.payload.len() < segment.payload_len as usize;
         self.count(segment, mark, is_copy, cut, place.is_new);
-        let mut class = Class::default();
+        let (mut class, mut told) = (Class::default(), Told::NOTHING);
         if let Some(flow) = self.table.flow_mut(index) {
             class = if is_copy {
                 Class { kind: Some(SegmentKind::DuplicateFrame), ..Class::default() }
@@ -156,13 +184,15 @@ impl Shard {
                 class.notes |= Notes::PORT_REUSE;
             }
             let shared = Shared { relabels: &mut self.relabels, heads: self.budgets.of(key.keyed().fold()) };
-            flow.apply(direction, segment, mark, class, shared);
+            let octet = if segment.payload_len == 1 { flow.end(direction).lone_octet(segment) } else { None };
+            told = Told { octet, ..flow.apply(direction, segment, mark, class, shared) };
             // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
             let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
             if self.options.number_streams && dissected {
                 self.streams.number(flow, place.stream, place.is_reuse);
             }
         }
+        self.follow_attempt(place, clock);
         if segment.flags.any(Flags::FIN | Flags::RST) && self.table.flow(index).is_some_and(Flow::is_over) {
             self.table.close(index);
         }
@@ -170,7 +200,27 @@ impl Shard {
             self.begin(fragment, index, direction, segment, mark);
         }
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
-        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment: *segment }
+        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment: *segment, told }
+    }
+
+    /// Takes note of an attempt that began, or became a connection.
+    fn follow_attempt(&mut self, Place { flow: number, is_new, .. }: Place, clock: Timestamp) {
+        if self.options.attempts == usize::MAX || !(is_new || self.attempts.has(number)) {
+            return;
+        }
+        let Some(flow) = self.table.flow(number) else { return };
+        match (is_new, flow.is_attempt()) {
+            (true, true) => {
+                for leaving in self.attempts.enter(&flow.key, number) {
+                    let Some(mut flow) = self.table.remove(leaving) else { continue };
+                    flow.release_heads(self.budgets.of(flow.key.fold()));
+                    flow.finish(clock, &mut self.relabels);
+                    self.gone.push((leaving, flow));
+                }
+            }
+            (false, false) => self.attempts.remove(number),
+            _ => {}
+        }
     }
 
     fn count(&mut self, segment: &Segment<'_>, mark: Mark, is_copy: bool, cut: bool, is_new: bool) {
@@ -239,4 +289,12 @@ impl Shard {
             self.streams.reserve(FlowKey::new(src, dst).0);
         }
     }
+}
+
+/// What a comment says of the payload of `segment`, where none of it is here to say otherwise.
+fn believed(told: Told, segment: &Segment<'_>) -> Told {
+    if !segment.payload.is_empty() || segment.payload_len == 0 {
+        return Told::NOTHING;
+    }
+    Told { octet: told.octet.filter(|_| segment.payload_len == 1), ..told }
 }

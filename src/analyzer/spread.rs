@@ -13,9 +13,9 @@ use std::thread::{Builder, JoinHandle};
 
 use super::front::{Errand, Front, What};
 use super::partition::{PARTITIONS, partition};
-use super::shard::Shard;
+use super::shard::{Moment, Shard};
 use super::{Analysis, Options, join};
-use crate::capture::{LinkType, Record};
+use crate::capture::{LinkType, Record, Told};
 use crate::flow::table::AHEAD;
 use crate::flow::{FrameId, Keyed, Mark};
 use crate::time::Timestamp;
@@ -74,6 +74,9 @@ struct Item {
     original_len: u32,
     interface: u32,
     link: LinkType,
+    told: Told,
+    /// The greatest time of a record so far.
+    clock: Timestamp,
     what: What,
 }
 
@@ -145,9 +148,10 @@ impl Spread {
         let Some(Errand { fold, what }) = front.admit(record, &decoded, keyed.as_ref()) else { return };
         let worker = partition(fold) % self.workers.len().max(1);
         let Some(worker) = self.workers.get_mut(worker) else { return };
-        let Record { time, frame, link, interface, original_len, .. } = *record;
+        let clock = front.clock();
+        let Record { time, frame, link, interface, original_len, told, .. } = *record;
         let [start, end] = [place.start, place.end].map(|place| u32::try_from(place).unwrap_or(u32::MAX));
-        worker.items.push(Item { time, frame, start, end, original_len, interface, link, what });
+        worker.items.push(Item { time, frame, start, end, original_len, interface, link, told, clock, what });
         if worker.items.len() == BATCH {
             worker.hand_over(self.file, self.base, &self.memory);
         }
@@ -254,7 +258,8 @@ fn analyse(shard: &mut Shard, file: u32, base: u64, memory: &[u8], items: &[Item
         shard.touch(&ahead);
         for (ahead, item) in ahead.drain(..).zip(items) {
             let mark = Mark { time: item.time, frame: FrameId::new(file, item.frame) };
-            shard.run(Some(item.what), &ahead, mark, base.saturating_add(item.frame));
+            let moment = Moment { at: base.saturating_add(item.frame), clock: item.clock };
+            shard.run(Some(item.what), &ahead, mark, moment);
             shard.relabels.clear();
         }
     }
@@ -263,8 +268,8 @@ fn analyse(shard: &mut Shard, file: u32, base: u64, memory: &[u8], items: &[Item
 impl Item {
     fn record<'a>(&self, memory: &'a [u8]) -> Record<'a> {
         let data = memory.get(self.start as usize..self.end as usize).unwrap_or_default();
-        let Self { time, frame, link, interface, original_len, .. } = *self;
-        Record { time, frame, link, interface, data, original_len }
+        let Self { time, frame, link, interface, original_len, told, .. } = *self;
+        Record { time, frame, link, interface, data, original_len, told }
     }
 }
 

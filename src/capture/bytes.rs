@@ -28,6 +28,14 @@ impl ByteOrder {
         })
     }
 
+    /// The 32-bit number in these bytes.
+    pub(super) const fn word(self, raw: [u8; 4]) -> u32 {
+        match self {
+            Self::Little => u32::from_le_bytes(raw),
+            Self::Big => u32::from_be_bytes(raw),
+        }
+    }
+
     /// The 64-bit number at `at`, unless the slice ends before it does.
     pub(super) fn u64(self, bytes: &[u8], at: usize) -> Option<u64> {
         let raw = *bytes.get(at..)?.first_chunk()?;

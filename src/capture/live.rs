@@ -5,7 +5,7 @@ use std::time::Duration;
 use pcap::{Active, Capture, Device, Linktype, Precision};
 
 use super::info::{CaptureInfo, Container, Counters, Format, InterfaceInfo};
-use super::{Error, LinkType, LiveOptions, Next, Record, Source};
+use super::{Error, LinkType, LiveOptions, Next, Record, Source, Told};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// How long a read waits for a packet, and how long the kernel may keep one back to hand over several at once.
@@ -112,7 +112,7 @@ impl Source for Interface {
         let frame = self.info.frames;
         self.info.note_time(time, frame);
         let (data, original_len) = (packet.data, packet.header.len);
-        let record = Record { time, frame, link: self.link, interface: 0, data, original_len };
+        let record = Record { time, frame, link: self.link, interface: 0, data, original_len, told: Told::NOTHING };
         self.info.note_record(record.link, record.data.len(), record.original_len);
         Ok(Next::Record(record))
     }

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
-use super::LinkType;
 use super::bytes::ByteOrder;
 use super::info::{Container, Subsecond};
 use super::walk::{Found, MAX_RECORD_LEN, Stop};
 use super::window::Window;
+use super::{LinkType, Told};
 use crate::time::{NANOS_PER_SECOND, Timestamp};
 
 /// Bytes of the file header.
@@ -74,23 +74,22 @@ impl Pcap {
     /// Whether the next record stands wholly in the window, so that finding it reads nothing.
     #[inline]
     pub(super) fn is_at_hand<R: Read>(&self, window: &Window<R>) -> bool {
-        let header = window.bytes();
-        let field = |at| self.order.u32(header, at);
-        field(8).zip(field(12)).is_some_and(|(first, second)| {
-            let (captured, _) = self.lengths(first, second);
-            captured <= MAX_RECORD_LEN && header.len() >= self.header_len + captured as usize
+        let bytes = window.bytes();
+        bytes.first_chunk().is_some_and(|header| {
+            let [_, _, captured, _] = self.fields(header);
+            captured <= MAX_RECORD_LEN && bytes.len() >= self.header_len + captured as usize
         })
     }
 
     /// Finds the next record and makes it wholly available in the window.
+    #[inline]
     pub(super) fn next<R: Read>(&mut self, window: &mut Window<R>) -> Result<Found, Stop> {
         if !window.need(self.header_len)? {
             return Err(Stop::at_end(window.bytes().len(), "a record header", self.header_len));
         }
-        let header = window.bytes();
-        let field = |at| self.order.u32(header, at).unwrap_or_default();
-        let nanos = i64::from(field(0)) * NANOS_PER_SECOND + i64::from(field(4)) * self.nanos_per_tick;
-        let (captured, original_len) = self.lengths(field(8), field(12));
+        let header = window.bytes().first_chunk().unwrap_or(&[0; RECORD_HEADER_LEN]);
+        let [seconds, ticks, captured, original_len] = self.fields(header);
+        let nanos = i64::from(seconds) * NANOS_PER_SECOND + i64::from(ticks) * self.nanos_per_tick;
         if captured > MAX_RECORD_LEN {
             return Err(Stop::damaged(format!("a record claims {captured} bytes")));
         }
@@ -105,14 +104,20 @@ impl Pcap {
             original_len,
             data: self.header_len..total,
             total,
+            told: Told::NOTHING,
         })
     }
 
-    fn lengths(&self, first: u32, second: u32) -> (u32, u32) {
+    /// Seconds, parts of a second, captured length and original length.
+    #[inline]
+    fn fields(&self, header: &[u8; RECORD_HEADER_LEN]) -> [u32; 4] {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *header;
+        let (seconds, ticks) = (self.order.word([a, b, c, d]), self.order.word([e, f, g, h]));
+        let (first, second) = (self.order.word([i, j, k, l]), self.order.word([m, n, o, p]));
         match self.lengths {
-            Lengths::CapturedFirst => (first, second),
-            Lengths::OriginalFirst => (second, first),
-            Lengths::Unsure => (first.min(second), first.max(second)),
+            Lengths::CapturedFirst => [seconds, ticks, first, second],
+            Lengths::OriginalFirst => [seconds, ticks, second, first],
+            Lengths::Unsure => [seconds, ticks, first.min(second), first.max(second)],
         }
     }
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::info::{Container, Format, Note};
-use super::{CaptureInfo, Counters, Error, LinkType, Next, Reader, Record, Source};
+use super::{CaptureInfo, Counters, Error, LinkType, Next, Reader, Record, Source, Told};
 use crate::time::Timestamp;
 
 /// How long nothing must come to be called quiet.
@@ -57,6 +57,7 @@ struct Head {
     link: LinkType,
     interface: u32,
     original_len: u32,
+    told: Told,
 }
 
 impl Piped {
@@ -122,8 +123,8 @@ impl Source for Piped {
         Ok(match item {
             Some(Item::Record { head, len, at }) => {
                 let data = self.batch.octets.get(*at..at.saturating_add(*len)).unwrap_or_default();
-                let Head { time, frame, link, interface, original_len } = *head;
-                let record = Record { time, frame, link, interface, data, original_len };
+                let Head { time, frame, link, interface, original_len, told } = *head;
+                let record = Record { time, frame, link, interface, data, original_len, told };
                 self.info.frames = frame;
                 self.info.note_time(time, frame);
                 self.info.note_record(record.link, record.data.len(), record.original_len);
@@ -202,8 +203,8 @@ fn read_all(mut reader: Reader, pending: &Mutex<Batch>, sender: &SyncSender<Mess
 
 impl Batch {
     fn push(&mut self, record: &Record<'_>) {
-        let Record { time, frame, link, interface, data, original_len } = *record;
-        let head = Head { time, frame, link, interface, original_len };
+        let Record { time, frame, link, interface, data, original_len, told } = *record;
+        let head = Head { time, frame, link, interface, original_len, told };
         self.items.push(Item::Record { head, len: data.len(), at: self.octets.len() });
         self.octets.extend_from_slice(data);
     }

@@ -16,7 +16,7 @@ use super::sniff;
 use super::spool::Spool;
 use super::walk::{Found, Stop};
 use super::window::Window;
-use super::{Error, LinkType, Record};
+use super::{Error, LinkType, Record, Told};
 use crate::time::Timestamp;
 
 /// Where a capture comes from.
@@ -100,6 +100,7 @@ struct Entry {
     interface: u32,
     original_len: u32,
     places: Range<usize>,
+    told: Told,
 }
 
 /// The containers. Both walks have the same shape: they find the next record and leave it in the window.
@@ -202,6 +203,7 @@ impl Reader {
             interface: entry.interface,
             data: self.window.at(entry.places.clone()),
             original_len: entry.original_len,
+            told: entry.told,
         })
     }
 
@@ -231,9 +233,9 @@ impl Reader {
         };
         self.info.note_record(found.link, found.data.len(), found.original_len);
         let start = self.window.place();
-        let Found { link, interface, original_len, data, total, .. } = found;
+        let Found { link, interface, original_len, data, total, told, .. } = found;
         let places = start + data.start..start + data.end;
-        self.batch.push(Entry { time, frame, link, interface, original_len, places });
+        self.batch.push(Entry { time, frame, link, interface, original_len, places, told });
         self.window.take(total);
     }
 

@@ -108,9 +108,6 @@ struct WatchArgs {
     /// End after so long
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     duration: Option<Span>,
-    /// Flows held at most; what leaves is counted, the oldest closed ones first
-    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u32).range(1..))]
-    max_flows: u32,
 }
 
 #[derive(Debug, Args)]
@@ -158,7 +155,6 @@ impl LiveArgs {
             warn_at: self.watch.warn_at,
             timeout: self.watch.timeout,
             metrics: self.watch.metrics,
-            most_flows: self.watch.max_flows as usize,
         })
     }
 

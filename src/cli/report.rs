@@ -61,6 +61,9 @@ pub(super) struct ReportArgs {
     /// End with exit code 1 if a flow has one of these verdicts
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts())]
     pub(super) fail_on: Vec<String>,
+    /// Flows held at most, to bound memory: what leaves is counted, closed ones first [default: all; live: 500000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_flows: Option<u32>,
     /// Write this flow as a packet script instead of the report: renumbered, without payload, ready to be a test
     #[arg(long, value_name = "FLOW", conflicts_with = "format")]
     pub(super) emit_script: Option<u32>,
@@ -172,6 +175,7 @@ impl ReportArgs {
             assume: self.assume,
             stack: self.stack.as_deref().and_then(Stack::from_name),
             fail_on: self.fail_on,
+            most_flows: self.max_flows.map(|most| most as usize),
             quiet: general.quiet,
         })
     }

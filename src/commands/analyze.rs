@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::console::Console;
 use super::output::{self, Output, Target};
-use super::read::{Source, Unwatched, read};
+use super::read::{Source, Unwatched, read_bounded};
 use super::spool::repeatable;
 use super::{Error, Status, courses, timeouts};
 use crate::capture::Input;
-use crate::report::build::{Asked, Built, build};
+use crate::report::build::{Asked, Built, build_beside};
 use crate::report::html::{self, HtmlOptions, Material};
 use crate::report::json::{self, JsonOptions};
 use crate::report::model::Report;
@@ -40,6 +40,8 @@ pub struct Job {
     pub stack: Option<Stack>,
     /// Ids of verdicts that make the run fail.
     pub fail_on: Vec<String>,
+    /// Flows held at most, where that is bounded.
+    pub most_flows: Option<usize>,
     /// Whether warnings and progress are unwanted.
     pub quiet: bool,
 }
@@ -108,13 +110,14 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     let mut console = Console::new(job.quiet);
     let is_drawn = job.reports.iter().any(|wanted| matches!(wanted.format, Format::Html(_)));
     let source = if is_drawn { repeatable(&job.source)? } else { job.source.clone() };
-    let reading = read(&source, &mut console, &mut Unwatched)?;
+    let most_flows = job.most_flows.unwrap_or(usize::MAX);
+    let reading = read_bounded(&source, most_flows, &mut console, &mut Unwatched)?;
     if reading.timelines.is_empty() {
         return Ok(Status::Failed);
     }
-    let built = build(reading.timelines, reading.numbers, &table, Asked { stack: job.stack, assume });
-    let built = Arc::new(built);
-    let courses = courses_to_draw(&job.reports, &source, &built)?;
+    let asked = Asked { stack: job.stack, assume };
+    let built = Arc::new(build_beside(reading.timelines, reading.numbers, &table, asked, reading.evicted));
+    let courses = courses_to_draw(&job.reports, &source, most_flows, &built)?;
     print(printers, &built, &courses, &mut console);
     Ok(status(&console, &built.report, &job.fail_on))
 }
@@ -123,7 +126,15 @@ pub fn run(job: &Job) -> Result<Status, Error> {
 pub(super) type Courses = HashMap<u32, Timeline>;
 
 /// What pages show beside the report: it takes another reading, and only they need it.
-fn courses_to_draw(reports: &[Wanted], source: &Source, built: &Built) -> Result<Courses, Error> {
+///
+/// # Errors
+/// If what could be read before can be read no more.
+pub(super) fn courses_to_draw(
+    reports: &[Wanted],
+    source: &Source,
+    most_flows: usize,
+    built: &Built,
+) -> Result<Courses, Error> {
     let mut drawn = HashMap::new();
     for wanted in reports {
         if let Format::Html(options) = &wanted.format {
@@ -131,7 +142,7 @@ fn courses_to_draw(reports: &[Wanted], source: &Source, built: &Built) -> Result
             drawn.extend(options.drawn(&selection).map(|flow| (flow.id, flow.clone())));
         }
     }
-    courses::read_again(source, drawn.into_values())
+    courses::read_again(source, most_flows, drawn.into_values())
 }
 
 /// Reports that are ready to be written, each to its place.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::Error;
 use super::console::Console;
-use super::read::{Source, Witness, read};
+use super::read::{Source, Witness, read_bounded};
 use crate::analyzer::Seen;
 use crate::capture::Record;
 use crate::flow::Relabel;
@@ -19,13 +19,17 @@ use crate::report::timeline::{Collector, Timeline};
 ///
 /// # Errors
 /// If what could be read before can be read no more.
-pub fn read_again(source: &Source, flows: impl Iterator<Item = Flow>) -> Result<HashMap<u32, Timeline>, Error> {
+pub fn read_again(
+    source: &Source,
+    most_flows: usize,
+    flows: impl Iterator<Item = Flow>,
+) -> Result<HashMap<u32, Timeline>, Error> {
     let mut flows = flows.peekable();
     if flows.peek().is_none() {
         return Ok(HashMap::new());
     }
     let mut watcher = Watcher(Collector::new(flows));
-    read(source, &mut Console::mute(), &mut watcher)?;
+    read_bounded(source, most_flows, &mut Console::mute(), &mut watcher)?;
     Ok(watcher.0.finish())
 }
 

@@ -9,18 +9,19 @@ mod signals;
 #[cfg(feature = "tui")]
 mod view;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use self::audience::{Audience, Metrics};
-use self::narrator::Narrator;
+use self::audience::{Audience, Left, Metrics};
+use self::narrator::{Narrator, Patience};
 use self::signals::Signals;
 use super::analyze::{self, Courses, Prepared, Wanted, assumed, status};
 use super::console::Console;
+use super::outlet::Outlet;
 use super::output::Target;
-use super::{Error, Status, timeouts};
-use crate::capture::{self, Filter, LiveOptions, Piped, Source};
+use super::{Error, Status, read, timeouts};
+use crate::capture::{self, Filter, Input, LiveOptions, Piped, Source};
 use crate::report::Listed;
 use crate::report::build::{Asked, Built, Timeline, build_beside};
 use crate::report::json::{self, JsonOptions};
@@ -37,6 +38,9 @@ use crate::watch::view::look::Look;
 #[cfg(feature = "tui")]
 use crate::watch::view::scene::Title;
 use crate::watch::{Settings, Watch};
+
+/// Flows held at most, where nothing else was said.
+const MOST_FLOWS: usize = 500_000;
 
 /// What `idlegap live` is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,8 +63,6 @@ pub struct Job {
     pub warn_at: f64,
     /// The length of the timer on the path, where it is given.
     pub timeout: Option<Span>,
-    /// Flows held at most.
-    pub most_flows: usize,
     /// Where metrics are served.
     pub metrics: Option<SocketAddr>,
 }
@@ -134,26 +136,34 @@ pub fn run(job: &Job) -> Result<Status, Error> {
             Events::View(look) => Some(view::View::open(title(job, &settings), look)?),
             Events::Json | Events::Lines | Events::None => None,
         },
-        narrator: Narrator::new(job.events, job.report.time(), &mut console),
+        narrator: Narrator::new(job.events, job.report.time(), patience(job), &mut console)?,
         metrics,
         signals: &signals,
         held: Vec::new(),
     };
     let watched = pump(source.as_mut(), Watch::new(settings, &table), recorder, limits, &mut audience);
-    audience.finish();
-    let watched = match watched {
-        // Nobody reads on.
-        Err(error) if error.is_broken_pipe() => return Ok(Status::Ran),
-        watched => watched?,
-    };
-    conclude(job, watched, &table, prepared, &mut console)
+    let left = audience.finish();
+    conclude(job, watched, left, &table, prepared, &mut console)
+}
+
+/// What comes through a pipe or stands in a file can wait; what passes an interface cannot.
+fn patience(job: &Job) -> Patience {
+    match job.from {
+        From::Stdin(_) => Patience::Until(job.duration.unwrap_or(Span::from_nanos(i64::MAX))),
+        From::Interface(_) | From::Nowhere => Patience::None,
+    }
 }
 
 fn settings(job: &Job, table: &Table) -> Result<Settings, Error> {
     let assumed = job.report.assume.as_deref().map(|id| assumed(table, id)).transpose()?;
     let timer = job.timeout.map(Timer::given).or(assumed.map(Timer::assumed));
     let number_streams = !matches!(&job.from, From::Stdin(Some(_)));
-    Ok(Settings { warn_at: job.warn_at, timer, most_flows: job.most_flows, number_streams })
+    Ok(Settings {
+        warn_at: job.warn_at,
+        timer,
+        most_flows: job.report.most_flows.unwrap_or(MOST_FLOWS),
+        number_streams,
+    })
 }
 
 fn recorder(options: recorder::Options) -> Result<Recorder, Error> {
@@ -234,45 +244,99 @@ fn list(_target: &Target) -> Result<Status, Error> {
     Err(capture::Error::NoInterfaces.into())
 }
 
-/// The full report, and the last words.
+/// The full report, and the last words: what goes to files first, since nobody can keep that waiting.
 fn conclude(
     job: &Job,
-    watched: Watched,
+    watched: Watched<Error>,
+    left: Left,
     table: &Table,
     prepared: Prepared<'_>,
     console: &mut Console,
 ) -> Result<Status, Error> {
-    let Watched { ended, outcome, info, packets, last, unrecorded } = watched;
+    say_how_it_ended(&watched, console);
+    let Watched { ended, outcome, info, packets, last, heard, unrecorded, .. } = watched;
     let ended_by = name(&ended);
-    match ended {
-        Ended::Failed(error) if packets == 0 => return Err(error.into()),
-        Ended::Failed(error) => console.error(&format_args!("{error}: the report is on what was captured until then")),
-        _ => {}
+    if let Ended::Failed(error) = ended
+        && packets == 0
+    {
+        return Err(error.into());
     }
-    let mut counts = format!("{} captured", plural(packets, "packet"));
-    let counted = [("received by filter", info.counters.received), ("dropped by kernel", info.counters.system_drops)];
-    let counted = counted.into_iter().chain([("dropped by interface", info.counters.interface_drops)]);
-    counted.filter_map(|(what, count)| Some((what, count?))).for_each(|(what, count)| {
-        counts += &format!(", {count} {what}");
-    });
-    if unrecorded > 0 {
-        counts += &format!(", {unrecorded} not recorded");
-    }
-    console.note(&counts);
     let assume = job.report.assume.as_deref().map(|id| assumed(table, id)).transpose()?;
     let flows_evicted = outcome.evicted.flows();
+    let is_whole = unrecorded == 0 && flows_evicted == 0;
     let timeline = Timeline { analysis: outcome.analysis, files: vec![(0, info)] };
     let asked = Asked { stack: job.report.stack, assume };
     let (lost_total, events, flows_total) = (outcome.tally.lost, outcome.tally.events, outcome.numbers.total());
     let built = Arc::new(build_beside(vec![timeline], outcome.numbers, table, asked, outcome.evicted));
-    if job.events == Events::Json {
-        let report = if prepared.len() < job.report.reports.len() { report_as_value(&built) } else { None };
-        let summary = Summary { ended_by, packets, lost_total, flows_total, flows_evicted, events, report };
-        narrator::print_json(&Event { time: last, what: What::Summary(Box::new(summary)) })?;
+    let is_inline = job.events == Events::Json && prepared.len() < job.report.reports.len();
+    let courses = courses(job, is_whole, &built, console);
+    let (printed, filed): (Prepared<'_>, Prepared<'_>) =
+        prepared.into_iter().partition(|(_, output)| output.is_stdout());
+    analyze::print(filed, &built, &courses, console);
+    let summary = || {
+        let report = if is_inline { report_as_value(&built) } else { None };
+        let (events_untold, events) = (left.untold, events);
+        let summary =
+            Summary { ended_by, packets, lost_total, flows_total, flows_evicted, events, events_untold, report };
+        narrator::json(&Event { time: last, what: What::Summary(Box::new(summary)) })
+    };
+    let summary = (job.events == Events::Json).then(summary).transpose()?;
+    let is_read = heard.and_then(|()| left.outlet.map_or(Ok(()), |outlet| tell_the_rest(outlet, summary.as_deref())));
+    // Messages and reports may go to one terminal: one after the other.
+    let is_stuck = left.is_stuck || (!console.settle() && io::stdout().is_terminal());
+    match is_read {
+        Ok(()) if !is_stuck => analyze::print(printed, &built, &courses, console),
+        Ok(()) => console.error(&"the terminal takes nothing: the report is not printed"),
+        // Nobody reads on.
+        Err(error) if error.is_broken_pipe() => {}
+        Err(error) => console.error(&error),
     }
-    // What was watched cannot be read again: pages are without the courses of flows.
-    analyze::print(prepared, &built, &Courses::default(), console);
     Ok(status(console, &built.report, &job.report.fail_on))
+}
+
+/// The courses of flows, for pages: what was watched cannot be read again, but what was recorded can, if it is all in one
+/// file and has the same frames.
+fn courses(job: &Job, is_whole: bool, built: &Built, console: &mut Console) -> Courses {
+    let is_same = !matches!(job.from, From::Stdin(Some(_)));
+    let one_file = |options: &&recorder::Options| options.rotate_size.is_none() && options.rotate_time.is_none();
+    let Some(recording) = job.record.as_ref().filter(one_file).filter(|_| is_whole && is_same) else {
+        return Courses::default();
+    };
+    let inputs = vec![Input::Path(recording.path.clone())];
+    let source = read::Source { inputs, filter: None, count: None, threads: 1 };
+    analyze::courses_to_draw(&job.report.reports, &source, usize::MAX, built).unwrap_or_else(|error| {
+        console.warning(&format_args!("the page is without timelines: {error}"));
+        Courses::default()
+    })
+}
+
+/// Waits for the events that are still on their way, and the last one.
+fn tell_the_rest(outlet: Outlet, last: Option<&[u8]>) -> Result<(), Error> {
+    outlet.finish(last).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => narrator::failed(io::Error::new(error.kind(), "nobody reads standard output")),
+        _ => narrator::failed(error),
+    })
+}
+
+/// What failed, and what was counted.
+fn say_how_it_ended(watched: &Watched<Error>, console: &mut Console) {
+    watched.troubles.iter().for_each(|trouble| console.warning(trouble));
+    match &watched.ended {
+        Ended::Failed(_) if watched.packets == 0 => return,
+        Ended::Failed(error) => console.error(&format_args!("{error}: the report is on what was captured until then")),
+        _ => {}
+    }
+    let counters = watched.info.counters;
+    let mut counts = format!("{} captured", plural(watched.packets, "packet"));
+    let counted = [("received by filter", counters.received), ("dropped by kernel", counters.system_drops)];
+    let counted = counted.into_iter().chain([("dropped by interface", counters.interface_drops)]);
+    counted.filter_map(|(what, count)| Some((what, count?))).for_each(|(what, count)| {
+        counts += &format!(", {count} {what}");
+    });
+    if watched.unrecorded > 0 {
+        counts += &format!(", {} not recorded", watched.unrecorded);
+    }
+    console.note(&counts);
 }
 
 /// The report as `--format json` has it, with the flows that matter.
@@ -291,6 +355,6 @@ const fn name(ended: &Ended) -> &'static str {
         Ended::Count => "count",
         Ended::EndOfInput => "end-of-input",
         Ended::Failed(capture::Error::Lost { .. }) => "interface-lost",
-        Ended::Failed(_) => "error",
+        Ended::Failed(_) | Ended::Unheard => "error",
     }
 }

@@ -103,6 +103,12 @@ impl Output {
         finished.map_err(|source| self.target.error(source))
     }
 
+    /// Whether it goes to standard output.
+    #[must_use]
+    pub fn is_stdout(&self) -> bool {
+        self.target == Target::Stdout
+    }
+
     /// The error of a failed write, with the name of the target.
     #[must_use]
     pub fn error(&self, source: io::Error) -> Error {

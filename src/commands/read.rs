@@ -10,6 +10,7 @@ use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader
 use crate::flow::Relabel;
 use crate::flow::table::AHEAD;
 use crate::report::build::Timeline;
+use crate::report::evicted::Evicted;
 use crate::report::numbers::FlowNumbers;
 
 /// Where the packets come from, and which of them count.
@@ -31,6 +32,8 @@ pub struct Reading {
     pub timelines: Vec<Timeline>,
     /// The number of each flow.
     pub numbers: FlowNumbers,
+    /// What came of flows that had to leave.
+    pub evicted: Evicted,
 }
 
 /// Somebody who wants to see each record as it is judged.
@@ -74,6 +77,20 @@ impl Witness for Unwatched {
 /// # Errors
 /// If nothing can be read, if the filter is wrong, or if the witness fails.
 pub fn read<W: Witness>(source: &Source, console: &mut Console, witness: &mut W) -> Result<Reading, Error> {
+    read_bounded(source, usize::MAX, console, witness)
+}
+
+/// The same, with `most_flows` held at a time and capture point. Which of them leave depends on all that came before, so that one
+/// thread has all flows then.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_bounded<W: Witness>(
+    source: &Source,
+    most_flows: usize,
+    console: &mut Console,
+    witness: &mut W,
+) -> Result<Reading, Error> {
     let filter = source.filter.as_deref().map(Filter::new).transpose()?;
     refuse_expression(source)?;
     let files = capture::plan(&readable(&source.inputs, console))?;
@@ -85,9 +102,11 @@ pub fn read<W: Witness>(source: &Source, console: &mut Console, witness: &mut W)
     let mut run = Run {
         filter,
         threads: source.threads,
+        most_flows,
+        evicted: Evicted::default(),
         left: source.count.unwrap_or(u64::MAX),
         timelines: Timelines::default(),
-        analysis: under_way(options, if W::WATCHES { 1 } else { source.threads }),
+        analysis: under_way(options, if W::WATCHES || most_flows < usize::MAX { 1 } else { source.threads }),
         files: Vec::new(),
         numbers: FlowNumbers::default(),
     };
@@ -119,6 +138,8 @@ fn under_way(options: Options, threads: usize) -> UnderWay {
 struct Run {
     filter: Option<Filter>,
     threads: usize,
+    most_flows: usize,
+    evicted: Evicted,
     /// Packets that may still be read.
     left: u64,
     timelines: Timelines,
@@ -196,7 +217,7 @@ impl Run {
 
     /// Takes the records that were read last.
     fn take(&mut self, reader: &Reader, timeline: usize, witness: &mut impl Witness) -> Result<(), Error> {
-        let Self { filter, left, analysis, numbers, .. } = self;
+        let Self { filter, left, analysis, numbers, evicted, most_flows, .. } = self;
         let mut matches = |record: &Record<'_>| filter.as_mut().map_or(Ok(true), |filter| filter.matches(record));
         match analysis {
             UnderWay::Elsewhere(spread) => {
@@ -219,11 +240,15 @@ impl Run {
                 }
                 *left -= ahead.len() as u64;
                 analyzer.touch(&ahead);
-                for next in ahead {
+                for next in &ahead {
                     let record = next.record();
                     let seen = analyzer.take(next);
                     if let Seen::Segment(segment) = &seen {
                         numbers.note(timeline, segment.flow);
+                        let clock = analyzer.clock();
+                        analyzer.hold_to(*most_flows, |index, flow| {
+                            evicted.take(timeline, numbers.number(timeline, index).unwrap_or(index), &flow, clock);
+                        });
                     }
                     witness.record(&record, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
                     analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
@@ -262,7 +287,7 @@ impl Run {
                 in_timeline.files.push((index, info));
             }
         }
-        Reading { timelines, numbers }
+        Reading { timelines, numbers, evicted: self.evicted }
     }
 }
 

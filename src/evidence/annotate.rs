@@ -99,7 +99,7 @@ impl Annotations {
         };
         if let Some(gap) = gaps.and_then(|gaps| gaps.longest_survived()) {
             let length = gap.length;
-            self.add_gap(index, gap, Role::SurvivorBefore(clock, length), Role::SurvivorEnded(clock, length));
+            self.add_gap(index, &gap, Role::SurvivorBefore(clock, length), Role::SurvivorEnded(clock, length));
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a classified segment changes in its flow.
 
+use crate::capture::Told;
 use crate::flow::classify::{Class, HeldFate};
 use crate::flow::endpoint::Silence;
 use crate::flow::kind::{Notes, SegmentKind};
@@ -7,7 +8,7 @@ use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::dating::Stamped;
 use crate::flow::probes::{Answer, Pending, Probes};
 use crate::flow::resets::{self, Acceptability};
-use crate::flow::turns::{Budget, Piece};
+use crate::flow::turns::{Budget, Heads, Piece};
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation, Turn};
 use crate::seq::Seq;
 use crate::time::Timestamp;
@@ -33,15 +34,24 @@ pub struct Relabel {
 }
 
 impl Flow {
-    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`.
-    pub fn apply(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, class: Class, shared: Shared<'_>) {
+    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`. Returns what its payload
+    /// told of the turn that it belongs to.
+    pub fn apply(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        class: Class,
+        shared: Shared<'_>,
+    ) -> Told {
         let Shared { relabels, heads } = shared;
+        let mut told = Told::NOTHING;
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
         self.note_base(direction, segment);
         if kind == SegmentKind::DuplicateFrame {
-            let duplicates = &mut self.end_mut(direction).counters.duplicates;
+            let duplicates = &mut self.end_mut(direction).counters_mut().duplicates;
             *duplicates = duplicates.saturating_add(1);
-            return;
+            return told;
         }
         if mark.time < self.last.time {
             let steps = &mut self.extras_mut().clock_steps;
@@ -58,12 +68,13 @@ impl Flow {
             self.resolve_held(direction, &class, relabels);
             self.apply_answer(direction, segment, mark, &class);
             self.apply_probe(direction, segment, mark, &class, kind, relabels);
-            self.apply_sequence(direction, segment, mark, &class, kind, heads);
+            told = self.apply_sequence(direction, segment, mark, &class, kind, heads);
         }
         if kind == SegmentKind::Rst || self.fins() == 2 {
             self.release_heads(heads);
         }
         self.apply_common(direction, segment, mark, kind);
+        told
     }
 
     /// The rest of a fragmented segment was seen: its payload reaches from `seq` over `whole` octets, not over `part`.
@@ -72,7 +83,7 @@ impl Flow {
         let (short, full) = (seq.plus(part), seq.plus(whole));
         if end.snd_nxt.is_some_and(|nxt| !nxt.before(short) && nxt.before(full)) {
             end.snd_nxt = Some(full);
-            end.counters.payload_bytes += u64::from(whole.saturating_sub(part));
+            end.payload_bytes += u64::from(whole.saturating_sub(part));
         }
         self.last = self.last.max_by_time(mark);
     }
@@ -123,6 +134,9 @@ impl Flow {
     }
 
     fn observe_life(&mut self, direction: Direction, kind: SegmentKind, mark: Mark) {
+        if self.extras.is_none() {
+            return;
+        }
         let rtt = self.rtt();
         if let Some(extras) = &mut self.extras {
             for reset in extras.resets.iter_mut() {
@@ -139,7 +153,7 @@ impl Flow {
             probes.reset();
         }
         if reset.acceptability == Acceptability::InWindow {
-            self.end_mut(direction.reverse()).challenged = Some(mark.time);
+            self.end_mut(direction.reverse()).rare_mut().challenged = Some(mark.time);
         }
         self.extras_mut().resets.push(reset);
     }
@@ -158,7 +172,7 @@ impl Flow {
             let end = self.end_mut(peer);
             let unseen = end.acknowledge(ack, mark.time);
             if class.notes.has(Notes::UNSEEN) {
-                end.counters.unseen_bytes += u64::from(unseen);
+                end.counters_mut().unseen_bytes += u64::from(unseen);
             }
         }
     }
@@ -221,7 +235,7 @@ impl Flow {
             *count = count.saturating_add(1);
         }
         if kind == SegmentKind::ZeroWindowProbe {
-            let count = &mut self.end_mut(direction).counters.zero_window_probes;
+            let count = &mut self.end_mut(direction).counters_mut().zero_window_probes;
             *count = count.saturating_add(1);
         }
     }
@@ -234,19 +248,22 @@ impl Flow {
         class: &Class,
         kind: SegmentKind,
         heads: &mut Budget,
-    ) {
+    ) -> Told {
+        let mut told = Told::NOTHING;
         let refused = self.fast_open_refusal(direction, segment);
         let end = self.end_mut(direction);
         if kind == SegmentKind::ZeroWindowProbe || kind == SegmentKind::KeepaliveProbe {
-            return;
+            return told;
         }
         let repeated = kind == SegmentKind::Retransmission || class.notes.has(Notes::RETRANSMISSION);
-        let counters = &mut end.counters;
-        counters.retransmissions = counters.retransmissions.saturating_add(u32::from(repeated));
-        counters.spurious = counters.spurious.saturating_add(u32::from(class.notes.has(Notes::SPURIOUS)));
-        counters.out_of_order = counters.out_of_order.saturating_add(u32::from(kind == SegmentKind::OutOfOrder));
         if repeated {
-            end.timed = None;
+            let counters = end.counters_mut();
+            counters.retransmissions = counters.retransmissions.saturating_add(1);
+            counters.spurious = counters.spurious.saturating_add(u32::from(class.notes.has(Notes::SPURIOUS)));
+            end.set_timed(None);
+        } else if kind == SegmentKind::OutOfOrder {
+            let count = &mut end.counters_mut().out_of_order;
+            *count = count.saturating_add(1);
         }
         if segment.flags.has(Flags::SYN) {
             end.isn = Some(segment.seq);
@@ -255,7 +272,7 @@ impl Flow {
         let before = end.snd_nxt;
         end.advance(segment, mark.time);
         if segment.payload_len > 0 {
-            self.apply_payload(direction, segment, mark, kind, before, heads);
+            told = self.apply_payload(direction, segment, mark, kind, before, heads);
         }
         let end = self.end_mut(direction);
         if segment.flags.has(Flags::FIN) {
@@ -264,12 +281,13 @@ impl Flow {
             self.last_payload = Some(mark);
         }
         let end = self.end_mut(direction);
-        if !segment.is_empty() && !repeated && end.timed.is_none() {
-            end.timed = Some((segment.end(), mark.time));
+        if !segment.is_empty() && !repeated && end.timed().is_none() {
+            end.set_timed(Some((segment.end(), mark.time)));
         }
         if let Some(accepted) = refused {
             self.end_mut(direction.reverse()).snd_nxt = Some(accepted);
         }
+        told
     }
 
     /// Takes the payload of `segment`, before which SND.NXT stood at `before`.
@@ -281,25 +299,26 @@ impl Flow {
         kind: SegmentKind,
         before: Option<Seq>,
         heads: &mut Budget,
-    ) {
+    ) -> Told {
         let end = self.end_mut(direction);
         let fills = kind == SegmentKind::OutOfOrder;
         let beyond = before.map_or(segment.payload_len, |nxt| {
             u32::try_from(segment.end().since(nxt)).unwrap_or(0).min(segment.payload_len)
         });
         let new = if fills { segment.payload_len } else { beyond };
-        end.counters.payload_bytes += u64::from(new);
+        end.payload_bytes += u64::from(new);
         end.payload_spacing = end.last_payload.map(|last| mark.time.since(last));
         end.last_payload = Some(mark.time);
         note_last_octet(end, segment);
         let starts_turn = beyond > 0 && self.turn.is_none_or(|turn| turn.direction != direction);
-        self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
+        let told = self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
         if new > 0 {
             self.last_payload = Some(mark);
         }
         if beyond > 0 {
             self.take_turn(direction, mark, beyond);
         }
+        told
     }
 
     /// Gives the payload to the reader of heads. Where a turn begins is known once the capture has seen the flow's
@@ -312,12 +331,31 @@ impl Flow {
         next: Option<Seq>,
         starts_turn: bool,
         budget: &mut Budget,
-    ) {
-        let silent_before = mark.time.since(self.first.time) >= self.gap_threshold();
-        let known = self.orientation == Orientation::Handshake || self.turn.is_some() || silent_before;
-        let piece = Piece::new(direction, segment, None, mark.frame);
-        let begins = (known && starts_turn).then(|| next.unwrap_or(piece.seq));
-        self.heads.get_or_insert_default().observe(&Piece { begins, ..piece }, budget);
+    ) -> Told {
+        let initiator_spoke = self.initiator_spoke;
+        self.initiator_spoke |= direction == Direction::FromInitiator;
+        // Most segments lie behind the head of their turn.
+        if !starts_turn && segment.told.is_nothing() && self.heads.as_ref().is_none_or(|heads| heads.is_idle(direction))
+        {
+            return Told::NOTHING;
+        }
+        let known = starts_turn
+            && (self.orientation == Orientation::Handshake
+                || self.turn.is_some()
+                || mark.time.since(self.first.time) >= self.gap_threshold());
+        let piece = Piece::new(direction, segment, None, mark);
+        let begins = known.then(|| next.unwrap_or(piece.seq));
+        let piece = Piece { begins, ..piece };
+        if let Some(heads) = &mut self.heads {
+            return heads.hear(&piece, &segment.told, budget);
+        }
+        // Much of what flows carry has no name: then nothing is kept.
+        let mut heads = Heads::behind(initiator_spoke);
+        let told = heads.hear(&piece, &segment.told, budget);
+        if !heads.is_blank() {
+            self.heads = Some(Box::new(heads));
+        }
+        told
     }
 
     /// The flow has ended: no head is completed any more.
@@ -330,11 +368,16 @@ impl Flow {
     /// RFC 7413 4.2.2: an answer that acknowledges the SYN alone refuses its payload, which is then sent again. The same
     /// goes for the payload of a SYN-ACK.
     fn fast_open_refusal(&self, direction: Direction, segment: &Segment<'_>) -> Option<Seq> {
+        if !matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck)) {
+            return None;
+        }
         let opener = self.end(direction.reverse());
-        let just_opened = matches!(self.last_kind(direction.reverse()), Some(SegmentKind::Syn | SegmentKind::SynAck));
+        // One segment and its repetitions: behind a SYN that comes late there may be payload that nobody refused.
+        let counters = opener.counters();
+        let sent_nothing_else = counters.packets == u64::from(counters.retransmissions) + 1;
         let only_syn = opener.isn.is_some_and(|isn| segment.acknowledged() == Some(isn.plus(1)));
         let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
-        (just_opened && only_syn && had_payload).then_some(segment.ack)
+        (sent_nothing_else && only_syn && had_payload).then_some(segment.ack)
     }
 
     fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {
@@ -352,7 +395,7 @@ impl Flow {
         let last = self.last;
         let empty_probe = kind.is_probe() && segment.payload_len == 0;
         let end = self.end_mut(direction);
-        end.counters.packets += 1;
+        end.packets += 1;
         if let Some(previous) = end.last {
             let length = mark.time.since(previous.time);
             if length > end.silence.length {
@@ -368,7 +411,7 @@ impl Flow {
         if segment.flags.has(Flags::SYN) && self.end(direction.reverse()).isn.is_some() && last.time < mark.time {
             let repeated = self.end(direction).snd_una.is_some() && !segment.flags.has(Flags::ACK);
             if repeated {
-                self.end_mut(direction.reverse()).challenged = Some(mark.time);
+                self.end_mut(direction.reverse()).rare_mut().challenged = Some(mark.time);
             }
         }
         if !empty_probe {
@@ -398,7 +441,7 @@ impl Flow {
                 probes.keepalive.answers.compare_data(segment.hop_limit);
             }
             if let Some((value, _)) = segment.options.timestamps {
-                probes.dating.observe(owner == direction, value, mark.time);
+                probes.dating_mut().observe(owner == direction, value, mark.time);
             }
         }
     }
@@ -425,7 +468,7 @@ fn note_answer(
         && probe.echo.is_some()
     {
         let answer = Stamped { value: answer_value, echo: answer_echo, time: mark.time };
-        probes.dating.exchanged(Stamped { value, echo, time: probe.mark.time }, answer);
+        probes.dating_mut().exchanged(Stamped { value, echo, time: probe.mark.time }, answer);
     }
 }
 
@@ -441,10 +484,10 @@ fn note_window_spacing(probes: &mut Probes, seq: Seq, time: Timestamp, flow_last
 /// Keeps the last payload octet of the direction, where it was captured.
 fn note_last_octet(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>) {
     let last = segment.seq.plus(segment.payload_len).minus(1);
-    let is_newest = end.last_octet.is_none_or(|(seq, _)| !last.before(seq));
+    let is_newest = end.last_octet().is_none_or(|(seq, _)| !last.before(seq));
     if is_newest {
         let captured_whole = segment.payload.len() == segment.payload_len as usize;
-        end.last_octet = segment.payload.last().filter(|_| captured_whole).map(|&octet| (last, octet));
+        end.set_last_octet(segment.payload.last().filter(|_| captured_whole).map(|&octet| (last, octet)));
     }
 }
 
@@ -452,7 +495,7 @@ fn note_last_octet(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<
 fn note_acks(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
     if kind == SegmentKind::DupAck {
         end.dup_acks = end.dup_acks.saturating_add(1);
-        end.last_dup_ack = Some(mark.time);
+        end.rare_mut().last_dup_ack = Some(mark.time);
     } else if segment.acknowledged().is_some_and(|ack| end.last_ack != Some(ack)) {
         end.dup_acks = 0;
     }
@@ -460,9 +503,8 @@ fn note_acks(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>, m
         end.last_ack = segment.acknowledged().or(end.last_ack);
         end.window = Some(segment.window);
     }
-    end.last_seq = Some(segment.seq);
     end.timestamps = segment.options.timestamps.or(end.timestamps);
-    if kind == SegmentKind::ChallengeAck {
-        end.challenged = None;
+    if kind == SegmentKind::ChallengeAck && end.challenged().is_some() {
+        end.rare_mut().challenged = None;
     }
 }

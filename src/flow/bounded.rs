@@ -1,6 +1,5 @@
 //! Lists and ranges that do not grow with a flow's length.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU8;
 
 use crate::time::Span;
@@ -11,51 +10,69 @@ pub const KEPT: usize = 8;
 /// The first eight and the last eight of a sequence, and how long it was.
 #[derive(Clone, Debug)]
 pub struct FirstLast<T> {
-    first: Vec<T>,
-    last: VecDeque<T>,
+    /// The first eight, and behind them places that the last eight take in turn.
+    items: Vec<T>,
     total: u64,
 }
 
 impl<T> Default for FirstLast<T> {
     fn default() -> Self {
-        Self { first: Vec::new(), last: VecDeque::new(), total: 0 }
+        Self { items: Vec::new(), total: 0 }
     }
 }
 
 impl<T> FirstLast<T> {
     /// Appends `item`, letting go of one in the middle when the list is full.
     pub fn push(&mut self, item: T) {
+        let place = self.place(self.total);
         self.total += 1;
-        if self.first.len() < KEPT {
-            self.first.push(item);
-            return;
+        match self.items.get_mut(place) {
+            Some(slot) => *slot = item,
+            None => self.items.push(item),
         }
-        if self.last.len() == KEPT {
-            self.last.pop_front();
-        }
-        self.last.push_back(item);
     }
 
     /// What was kept, in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
-        self.first.iter().chain(&self.last)
+        let (first, last) = self.items.split_at(self.items.len().min(KEPT));
+        let (newer, older) = last.split_at(self.turn());
+        first.iter().chain(older).chain(newer)
     }
 
     /// The same, to complete what was pushed before.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.first.iter_mut().chain(&mut self.last)
+        let (middle, turn) = (self.items.len().min(KEPT), self.turn());
+        let (first, last) = self.items.split_at_mut(middle);
+        let (newer, older) = last.split_at_mut(turn);
+        first.iter_mut().chain(older).chain(newer)
     }
 
     /// The last item pushed.
     #[must_use]
     pub fn last_mut(&mut self) -> Option<&mut T> {
-        self.last.back_mut().or(self.first.last_mut())
+        let place = self.place(self.total.checked_sub(1)?);
+        self.items.get_mut(place)
     }
 
     /// How many were pushed.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total
+    }
+
+    /// What the next item will take the place of, or stand behind: to be read ahead of it.
+    pub(super) fn next_place(&self) -> Option<&T> {
+        self.items.get(self.place(self.total)).or(self.items.last())
+    }
+
+    /// Where item number `number` stands.
+    const fn place(&self, number: u64) -> usize {
+        if number < KEPT as u64 { number as usize } else { KEPT + (number % KEPT as u64) as usize }
+    }
+
+    /// How many of the last ones stand before the oldest of them.
+    const fn turn(&self) -> usize {
+        if self.items.len() < 2 * KEPT { 0 } else { (self.total % KEPT as u64) as usize }
     }
 }
 

@@ -21,6 +21,7 @@
 //! 18, 19  holes, noted            20  port reuse, see `table`
 //! ```
 
+use crate::capture::LoneOctet;
 use crate::flow::endpoint::{Endpoint, Unit};
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::probes::{Answer, Held, LEAST_RHYTHM, Pending, Probes};
@@ -89,6 +90,14 @@ impl Class {
             peer_held: HeldFate::Unchanged,
             earlier_was_keepalive: false,
         }
+    }
+
+    /// Whether it decides about segments of either end that are held.
+    pub(super) const fn resolves_held(&self) -> bool {
+        const fn resolves(fate: HeldFate) -> bool {
+            !matches!(fate, HeldFate::Unchanged | HeldFate::Join)
+        }
+        resolves(self.held) || resolves(self.peer_held)
     }
 
     fn note(mut self, notes: Notes) -> Self {
@@ -232,11 +241,7 @@ impl View<'_> {
             return None;
         }
         let pushed = self.segment.flags.has(Flags::PSH);
-        let repeated = match (self.segment.payload.first(), self.sender.last_octet) {
-            // A zero octet is what probes carry: equal to the last octet by chance too often to count.
-            (Some(&octet), Some((seq, last))) => seq == self.segment.seq && octet == last && octet != 0,
-            _ => false,
-        };
+        let repeated = self.sender.lone_octet(self.segment) == Some(LoneOctet::Repeated);
         let by_retransmission_timer = self.sender.last_payload.is_some_and(|sent| {
             let spacing = self.time.since(sent);
             spacing < LEAST_RHYTHM
@@ -271,11 +276,8 @@ impl View<'_> {
         if !below_next || self.sender_silence() < LEAST_RHYTHM {
             return None;
         }
-        let differs = match (self.segment.payload.first(), self.sender.last_octet) {
-            (Some(&octet), Some((seq, last))) => seq == self.segment.seq && octet != last,
-            _ => false,
-        };
-        let is_probe = self.segment.payload_len == 0 || (differs && !self.segment.flags.has(Flags::PSH));
+        let differs = || self.sender.lone_octet(self.segment) == Some(LoneOctet::Differs);
+        let is_probe = self.segment.payload_len == 0 || (!self.segment.flags.has(Flags::PSH) && differs());
         is_probe.then(|| Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED))
     }
 
@@ -329,7 +331,7 @@ impl View<'_> {
     fn repeated_payload(&self) -> Class {
         let (segment, sender) = (self.segment, self.sender);
         let reordering = self.flow.rtt().unwrap_or(REORDERING);
-        let fills = sender.hole.is_some_and(|hole| {
+        let fills = sender.rare().and_then(|rare| rare.hole).is_some_and(|hole| {
             !segment.seq.before(hole.start)
                 && !segment.end().after(hole.end)
                 && self.time.since(hole.since) < reordering
@@ -343,7 +345,11 @@ impl View<'_> {
         }
         let fast = self.peer.dup_acks >= 2
             && self.peer.last_ack == Some(segment.seq)
-            && self.peer.last_dup_ack.is_some_and(|last| self.time.since(last) < FAST_RETRANSMIT);
+            && self
+                .peer
+                .rare()
+                .and_then(|rare| rare.last_dup_ack)
+                .is_some_and(|last| self.time.since(last) < FAST_RETRANSMIT);
         again.note(if fast { Notes::FAST } else { Notes::NONE })
     }
 
@@ -363,7 +369,7 @@ impl View<'_> {
         }
         let same_place = sender.last_ack == Some(segment.ack) && sender.snd_nxt == Some(segment.seq);
         let same_window = sender.window.is_none_or(|window| window == segment.window);
-        let selective = segment.options.sack.first().is_some_and(Option::is_some);
+        let selective = segment.options.sack.is_some();
         if same_place && self.peer.in_flight() && (same_window || selective) {
             return Class::new(SegmentKind::DupAck).held(held);
         }
@@ -401,7 +407,7 @@ impl View<'_> {
     /// The nearest unanswered probe that this segment's acknowledgment fits.
     fn open_probe(&self, theirs: &Probes) -> Option<(Pending, Answer)> {
         // A hole above what is acknowledged, in what the prober sent after its probe: that is what this ACK is about.
-        let selective = self.segment.options.sack.first().copied().flatten();
+        let selective = self.segment.options.sack;
         let reports_hole = selective.is_some_and(|(start, _)| start.after(self.segment.ack));
         let about_later =
             |probe: &Pending| reports_hole && self.peer.last_payload.is_some_and(|sent| sent > probe.mark.time);
@@ -414,7 +420,7 @@ impl View<'_> {
             return Some((latest, Answer::Latest));
         }
         let wait = self.flow.rtt().map_or(ANSWER_WAIT, |rtt| rtt.times(2));
-        let previous = theirs.previous.filter(|probe| self.time.since(probe.mark.time) <= wait)?;
+        let previous = theirs.previous.as_deref().copied().filter(|probe| self.time.since(probe.mark.time) <= wait)?;
         fits(&previous).then_some((previous, Answer::Previous))
     }
 
@@ -440,8 +446,8 @@ impl View<'_> {
 
     /// Whether the segment answers an unacceptable SYN or RST (RFC 5961 3.2 and 4.2).
     fn is_challenge(&self) -> bool {
-        let expected = self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
-        let provoked = self.sender.challenged.is_some_and(|when| self.time.since(when) <= expected);
+        let expected = || self.flow.rtt().map_or(CHALLENGE_WAIT, |rtt| rtt.times(2).max(CHALLENGE_WAIT));
+        let provoked = self.sender.challenged().is_some_and(|when| self.time.since(when) <= expected());
         self.is_of_old_generation() || (provoked && self.sender.last_ack.is_none_or(|ack| ack == self.segment.ack))
     }
 
@@ -479,7 +485,7 @@ impl View<'_> {
     }
 
     fn is_dsack(&self, seq: Seq) -> bool {
-        self.segment.options.sack.first().is_some_and(|block| *block == Some((seq, seq.plus(1))))
+        self.segment.options.sack == Some((seq, seq.plus(1)))
     }
 
     /// Whether the segment left its sender before others that the capture shows earlier.

@@ -24,26 +24,41 @@ struct Slot {
     time: Timestamp,
 }
 
+/// The frames of a place, in one line of memory.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Pair {
+    newer: Slot,
+    older: Slot,
+}
+
 /// Recent frames, by a hash of what a copy shares with its original. Two may share a place, lest a frame between a
 /// frame and its copy make the first forgotten.
 pub struct Duplicates {
-    places: Vec<[Slot; 2]>,
+    places: Vec<Pair>,
 }
 
 impl Default for Duplicates {
     fn default() -> Self {
-        Self { places: vec![[Slot::default(); 2]; PLACES] }
+        Self { places: vec![Pair::default(); PLACES] }
     }
 }
 
 impl Duplicates {
+    /// Reads something of the place that `segment` will be looked for in.
+    pub(crate) fn touch(&self, segment: &Segment<'_>) -> u64 {
+        self.places.get(place(segment)).map_or(0, |pair| pair.newer.identity)
+    }
+
     /// Whether `segment`, whose ends `keyed` names, captured at `time` on `interface`, is a copy of a frame seen just
     /// before; remembers it if not.
     pub fn is_copy(&mut self, keyed: &Keyed, segment: &Segment<'_>, interface: u32, time: Timestamp) -> bool {
         let identity = identity(keyed, segment);
-        let vantage = vantage(segment, interface);
-        let place = usize::try_from(identity).unwrap_or(0) & (PLACES - 1);
-        let Some([newer, older]) = self.places.get_mut(place) else {
+        // Without a telling IP identification two equal segments may be two transmissions (duplicate ACKs over IPv6):
+        // a copy then shows by being captured elsewhere on its way, or at the very same instant.
+        let telling = segment.ip_id.is_some_and(|id| id != 0);
+        let vantage = if telling { 0 } else { vantage(segment, interface) };
+        let Some(Pair { newer, older }) = self.places.get_mut(place(segment)) else {
             return false;
         };
         let is_it = |slot: &Slot| slot.used && slot.identity == identity;
@@ -52,9 +67,6 @@ impl Duplicates {
         }
         let apart = time.since(newer.time).abs();
         let same = is_it(newer) && apart <= TOGETHER;
-        // Without a telling IP identification two equal segments may be two transmissions (duplicate ACKs over IPv6):
-        // a copy then shows by being captured elsewhere on its way, or at the very same instant.
-        let telling = segment.ip_id.is_some_and(|id| id != 0);
         if same && (telling || newer.vantage != vantage || apart == Span::ZERO) {
             return true;
         }
@@ -64,6 +76,13 @@ impl Duplicates {
         *newer = Slot { identity, vantage, used: true, time };
         false
     }
+}
+
+/// The place of `segment`: it is known before the flow is.
+fn place(segment: &Segment<'_>) -> usize {
+    let ports = join(segment.src_port.into(), segment.dst_port.into());
+    let hash = fold(join(segment.seq.0, segment.ack.0), ports ^ u64::from(segment.ip_id.unwrap_or(0)) << 16);
+    usize::try_from(hash).unwrap_or(0) & (PLACES - 1)
 }
 
 /// A hash of what a copy shares with its original. An attacker who finds two segments that are alike makes one of his own look

@@ -3,6 +3,7 @@
 //! The names are those of RFC 9293 3.3.1, but every value is an estimate from outside: `None` means that the capture
 //! has not shown it, and no number stands for "unset" (a sequence number may well be 0 after a wrap).
 
+use crate::capture::LoneOctet;
 use crate::flow::bounded::HopLimits;
 use crate::flow::mark::{FrameId, Mark};
 use crate::seq::Seq;
@@ -68,8 +69,10 @@ impl Counters {
 /// What identifies a sender's stack and path: collected before any RST, weighed after one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
-    /// Hop limits seen, with how often, most recent replaced last; 0 in the second place means unused.
-    pub hop_limits: [(u8, u16); 4],
+    /// Hop limits seen, most recent replaced last.
+    pub(super) hop_limits: [u8; 4],
+    /// How often each of them was; 0 means that the place is unused.
+    pub(super) hop_counts: [u16; 4],
     /// Hop limits of segments with payload, probes not counted: these come from the far end.
     pub data_hop_limits: HopLimits,
     /// IP identification of the last segment.
@@ -93,22 +96,27 @@ impl Baseline {
         if let Some(id) = segment.ip_id {
             self.record_ip_id(id);
         }
-        let LinkInfo { src_mac, .. } = segment.link;
-        self.src_mac = src_mac.or(self.src_mac);
+        if let LinkInfo { src_mac: Some(mac), .. } = segment.link {
+            self.src_mac = Some(mac);
+        }
         self.timestamps = self.timestamps.saturating_add(u32::from(segment.options.timestamps.is_some()));
+    }
+
+    /// Up to four hop limits seen, each with how often.
+    pub fn hop_limits(&self) -> impl Iterator<Item = (u8, u16)> {
+        self.hop_limits.into_iter().zip(self.hop_counts).filter(|(_, count)| *count > 0)
     }
 
     /// Whether `hop_limit` was seen before.
     #[must_use]
     pub fn knows_hop_limit(&self, hop_limit: u8) -> bool {
-        self.hop_limits.iter().any(|&(value, count)| count > 0 && value == hop_limit)
+        self.hop_limits().any(|(value, _)| value == hop_limit)
     }
 
     /// Smallest distance in hops from `hop_limit` to one seen before; `None` if there is none to compare with.
     #[must_use]
     pub fn hop_distance(&self, hop_limit: u8) -> Option<u8> {
-        let seen = self.hop_limits.iter().filter(|(_, count)| *count > 0);
-        seen.map(|(value, _)| value.abs_diff(hop_limit)).min()
+        self.hop_limits().map(|(value, _)| value.abs_diff(hop_limit)).min()
     }
 
     /// Whether a hop limit has come down over as many routers as one seen before, if both began at a default of some kernel:
@@ -116,17 +124,18 @@ impl Baseline {
     #[must_use]
     pub fn is_as_many_routers_away(&self, hop_limit: u8) -> bool {
         let routers = |hop_limit: u8| [64, 128, u8::MAX].into_iter().find_map(|default| default.checked_sub(hop_limit));
-        let seen = self.hop_limits.iter().filter(|(_, count)| *count > 0);
-        seen.into_iter().any(|(value, _)| routers(*value) == routers(hop_limit))
+        self.hop_limits().any(|(value, _)| routers(value) == routers(hop_limit))
     }
 
     fn record_hop_limit(&mut self, hop_limit: u8) {
-        let known = self.hop_limits.iter().position(|&(value, count)| count > 0 && value == hop_limit);
-        let free = self.hop_limits.iter().position(|&(_, count)| count == 0);
-        // More than four values mean a path that changes all the time: the last place takes turns.
-        let place = known.or(free).unwrap_or(self.hop_limits.len() - 1);
-        if let Some(slot) = self.hop_limits.get_mut(place) {
-            *slot = (hop_limit, if slot.0 == hop_limit { slot.1.saturating_add(1) } else { 1 });
+        let mut places = self.hop_limits.iter().zip(&self.hop_counts);
+        // Places are used in their order: the first that is free lies behind all that are not. More than four values mean
+        // a path that changes all the time: the last place takes turns.
+        let place = places.position(|(value, count)| *value == hop_limit || *count == 0);
+        let place = place.unwrap_or(self.hop_limits.len() - 1);
+        if let (Some(value), Some(count)) = (self.hop_limits.get_mut(place), self.hop_counts.get_mut(place)) {
+            *count = if *value == hop_limit { count.saturating_add(1) } else { 1 };
+            *value = hop_limit;
         }
     }
 
@@ -173,16 +182,16 @@ pub struct Endpoint {
     pub fin_end: Option<Seq>,
     /// When it sent its first FIN.
     pub fin_time: Option<Timestamp>,
-    /// Sequence number of the last segment.
-    pub last_seq: Option<Seq>,
     /// Last acknowledgment number sent.
     pub last_ack: Option<Seq>,
     /// Last window advertised, unscaled.
     pub window: Option<u16>,
     /// Window scale shift offered on the SYN, at most 14 (RFC 7323 2.3).
     pub window_scale: Option<u8>,
-    /// The value and place of the last payload octet, to tell a repeated octet from a garbage one.
-    pub last_octet: Option<(Seq, u8)>,
+    /// The last payload octet, to tell a repeated octet from a garbage one.
+    pub(super) last_octet: Option<u8>,
+    /// Its number.
+    pub(super) last_octet_at: Seq,
     /// TSval and TSecr of the last segment that carried them.
     pub timestamps: Option<(u32, u32)>,
     /// The last segment of this end.
@@ -191,27 +200,92 @@ pub struct Endpoint {
     pub last_payload: Option<Timestamp>,
     /// The time before that: spacing of a retransmission series.
     pub payload_spacing: Option<Span>,
-    /// The last hole in this end's sequence space.
-    pub hole: Option<Hole>,
-    /// Duplicate ACKs in a row sent by this end, and when the last of them came.
+    /// Duplicate ACKs in a row sent by this end.
     pub dup_acks: u16,
-    /// When the last duplicate ACK of this end came.
-    pub last_dup_ack: Option<Timestamp>,
-    /// A SYN or RST of the other end that deserves a challenge ACK, and when it came.
-    pub challenged: Option<Timestamp>,
-    /// The segment whose acknowledgment is being timed: its end and when it was sent.
-    pub timed: Option<(Seq, Timestamp)>,
+    /// When the segment was sent whose acknowledgment is being timed.
+    pub(super) timed_at: Option<Timestamp>,
+    /// Its end.
+    pub(super) timed_end: Seq,
     /// Least time that the other end took to acknowledge, as seen at the capture point.
     pub ack_delay: Option<Span>,
-    /// Sequence accounting.
-    pub counters: Counters,
+    /// Segments, duplicate frames not counted.
+    pub packets: u64,
+    /// New payload octets.
+    pub payload_bytes: u64,
     /// Stack and path.
     pub baseline: Baseline,
     /// Longest silence of this direction.
     pub silence: Silence,
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What ends have that lost, repeated or were asked again: most have none of it, and no packet of theirs looks here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rare {
+    /// The last hole in this end's sequence space.
+    pub hole: Option<Hole>,
+    /// When the last duplicate ACK of this end came.
+    pub last_dup_ack: Option<Timestamp>,
+    /// When a SYN or RST of the other end came that deserves a challenge ACK.
+    pub challenged: Option<Timestamp>,
+    /// The counters beside those of segments and payload, which stay 0 here.
+    pub counters: Counters,
 }
 
 impl Endpoint {
+    /// What few ends have, if this one has any of it.
+    #[must_use]
+    pub fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Sequence accounting.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let few = self.rare().map_or_else(Counters::default, |rare| rare.counters);
+        Counters { packets: self.packets, payload_bytes: self.payload_bytes, ..few }
+    }
+
+    /// The counters beside those of segments and payload.
+    pub(super) fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.rare_mut().counters
+    }
+
+    /// When a SYN or RST of the other end came that deserves a challenge ACK and has none yet.
+    #[must_use]
+    pub fn challenged(&self) -> Option<Timestamp> {
+        self.rare()?.challenged
+    }
+
+    /// The last payload octet and its number, if it was captured.
+    #[must_use]
+    pub fn last_octet(&self) -> Option<(Seq, u8)> {
+        self.last_octet.map(|octet| (self.last_octet_at, octet))
+    }
+
+    /// Keeps the last payload octet, `None` if it was not captured.
+    pub(super) fn set_last_octet(&mut self, last: Option<(Seq, u8)>) {
+        self.last_octet = last.map(|(_, octet)| octet);
+        self.last_octet_at = last.map_or(Seq(0), |(seq, _)| seq);
+    }
+
+    /// The segment whose acknowledgment is being timed: its end and when it was sent.
+    #[must_use]
+    pub fn timed(&self) -> Option<(Seq, Timestamp)> {
+        self.timed_at.map(|sent| (self.timed_end, sent))
+    }
+
+    /// Times the acknowledgment of another segment, or of none.
+    pub(super) fn set_timed(&mut self, timed: Option<(Seq, Timestamp)>) {
+        self.timed_at = timed.map(|(_, sent)| sent);
+        self.timed_end = timed.map_or(Seq(0), |(end, _)| end);
+    }
+
     /// Whether nothing of this end is unacknowledged, as far as is known.
     #[must_use]
     pub fn nothing_in_flight(&self) -> bool {
@@ -240,20 +314,33 @@ impl Endpoint {
         u32::from(self.window.unwrap_or(u16::MAX)) << self.window_scale.unwrap_or(LARGEST_SHIFT).min(LARGEST_SHIFT)
     }
 
+    /// How the only octet of `segment` compares with the last one that this end sent, if that stood in the same place. A zero
+    /// that was there before tells nothing: it is what probes carry, and equal by chance too often.
+    #[must_use]
+    pub fn lone_octet(&self, segment: &Segment<'_>) -> Option<LoneOctet> {
+        let [octet] = segment.payload else { return segment.told.octet.filter(|_| segment.payload.is_empty()) };
+        let (_, last) = self.last_octet().filter(|(seq, _)| *seq == segment.seq)?;
+        match (*octet == last, last) {
+            (false, _) => Some(LoneOctet::Differs),
+            (true, 0) => None,
+            (true, _) => Some(LoneOctet::Repeated),
+        }
+    }
+
     /// Takes the acknowledgment `ack` of the other end at `time`; returns how many octets it covers unseen.
     pub(crate) fn acknowledge(&mut self, ack: Seq, time: Timestamp) -> u32 {
         if self.snd_una.is_some_and(|una| !ack.after(una)) {
             return 0;
         }
         self.snd_una = Some(ack);
-        if let Some((end, sent)) = self.timed
-            && !ack.before(end)
+        if let Some(sent) = self.timed_at
+            && !ack.before(self.timed_end)
         {
             let delay = time.since(sent);
             if delay >= Span::ZERO {
                 self.ack_delay = Some(self.ack_delay.map_or(delay, |least| least.min(delay)));
             }
-            self.timed = None;
+            self.set_timed(None);
         }
         let Some(nxt) = self.snd_nxt else {
             self.snd_nxt = Some(ack);
@@ -264,7 +351,7 @@ impl Endpoint {
         }
         self.snd_nxt = Some(ack);
         self.top = Some(Unit::Data);
-        self.hole = Some(Hole { start: nxt, end: ack, since: time });
+        self.rare_mut().hole = Some(Hole { start: nxt, end: ack, since: time });
         ack.since(nxt).unsigned_abs()
     }
 
@@ -278,11 +365,15 @@ impl Endpoint {
         };
         if segment.seq.before(nxt) {
             let below = nxt.since(segment.seq).unsigned_abs();
-            self.counters.repeated_bytes += u64::from(below.min(segment.payload_len));
+            let repeated = u64::from(below.min(segment.payload_len));
+            if repeated > 0 {
+                self.counters_mut().repeated_bytes += repeated;
+            }
         }
         if segment.seq.after(nxt) {
-            self.hole = Some(Hole { start: nxt, end: segment.seq, since: time });
-            self.counters.missing_bytes += u64::from(segment.seq.since(nxt).unsigned_abs());
+            let rare = self.rare_mut();
+            rare.hole = Some(Hole { start: nxt, end: segment.seq, since: time });
+            rare.counters.missing_bytes += u64::from(segment.seq.since(nxt).unsigned_abs());
         }
         if end.after(nxt) {
             self.snd_nxt = Some(end);

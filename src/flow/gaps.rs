@@ -3,7 +3,10 @@
 //! A layer-4 balancer, NAT or firewall counts the first; a proxy or an application counts the second. A gap is open
 //! until what ended it is answered from the other end (it survived), is a RST or stays unanswered (it died).
 
+mod brief;
+
 use crate::flow::Direction;
+use crate::flow::gaps::brief::Brief;
 use crate::flow::kind::SegmentKind;
 use crate::flow::mark::Mark;
 use crate::seq::Seq;
@@ -88,8 +91,7 @@ pub struct Gap {
 /// A gap that has ended but is not decided.
 #[derive(Clone, Copy, Debug)]
 pub struct Undecided {
-    /// The gap.
-    pub gap: Gap,
+    gap: Brief,
     /// Who must answer for it to survive.
     pub asked: Direction,
     /// The acknowledgment that answers it; `None` where any sign of life does.
@@ -98,17 +100,35 @@ pub struct Undecided {
     pub repeats: u32,
 }
 
+impl Undecided {
+    /// What ended the gap.
+    #[must_use]
+    pub fn ended_by(&self) -> Option<Ender> {
+        self.gap.ended_by()
+    }
+
+    /// The kind of what ended the gap.
+    pub(super) fn ender_kind(&self) -> SegmentKind {
+        self.gap.kind()
+    }
+}
+
 /// The gaps of one flow on one clock.
+///
+/// Three lines of memory, since they are far away where flows are many: what every segment looks at, what every gap is held
+/// against, and what few gaps change. The lists lie apart, and are written without being read.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct Gaps {
-    longest: Vec<Gap>,
-    fatal: Vec<Gap>,
     undecided: Option<Undecided>,
     total: u64,
     silent: Span,
-    survived: Option<Gap>,
-    /// Once eight are kept, nothing up to this length is of interest; short of that it may be too small.
-    least: Span,
+    /// The lengths of the longest, in their order.
+    lengths: [Span; KEPT],
+    /// The longest that survived.
+    survived: Option<Brief>,
+    longest: Vec<Brief>,
+    fatal: Option<Box<Vec<Brief>>>,
 }
 
 impl Gaps {
@@ -116,6 +136,11 @@ impl Gaps {
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Whether there was none.
+    pub(super) const fn is_blank(&self) -> bool {
+        self.total == 0 && self.undecided.is_none()
     }
 
     /// All gaps together, whether kept or not.
@@ -127,38 +152,36 @@ impl Gaps {
     /// Reads a little of each line of memory.
     pub(super) fn touch(&self) -> u64 {
         let undecided = self.undecided.as_ref().map_or(0, |undecided| u64::from(undecided.repeats));
-        let ends = [self.longest.first(), self.longest.last()].into_iter().flatten();
-        ends.fold(self.total ^ undecided, |sum, gap| sum ^ u64::from(gap.start.frame.number))
+        let [length, ..] = self.lengths;
+        self.total ^ undecided ^ self.longest.len() as u64 ^ length.as_nanos().cast_unsigned()
     }
 
     /// The longest eight and every fatal one, in order of time.
     #[must_use]
     pub fn kept(&self) -> Vec<Gap> {
-        let mut kept: Vec<Gap> = self.longest.iter().chain(&self.fatal).copied().collect();
+        let mut kept: Vec<Gap> = self.all().map(|gap| Gap::from(*gap)).collect();
         kept.sort_by_key(|gap| gap.start.time);
         kept
     }
 
     /// The longest gap that survived.
     #[must_use]
-    pub const fn longest_survived(&self) -> Option<&Gap> {
-        self.survived.as_ref()
+    pub fn longest_survived(&self) -> Option<Gap> {
+        self.survived.map(Gap::from)
     }
 
     /// The last gap that the flow did not survive.
     #[must_use]
-    pub fn died(&self) -> Option<&Gap> {
-        self.longest
-            .iter()
-            .chain(&self.fatal)
-            .filter(|gap| gap.outcome == Outcome::Died)
-            .max_by_key(|gap| gap.start.time)
+    pub fn died(&self) -> Option<Gap> {
+        let died = self.all().filter(|gap| gap.outcome() == Outcome::Died);
+        died.max_by_key(|gap| gap.start()).map(|gap| Gap::from(*gap))
     }
 
     /// The gap that was open when the capture ended.
     #[must_use]
-    pub fn open(&self) -> Option<&Gap> {
-        self.longest.iter().filter(|gap| gap.outcome == Outcome::Open).max_by_key(|gap| gap.start.time)
+    pub fn open(&self) -> Option<Gap> {
+        let open = self.longest.iter().filter(|gap| gap.outcome() == Outcome::Open);
+        open.max_by_key(|gap| gap.start()).map(|gap| Gap::from(*gap))
     }
 
     /// The gap that waits for its decision.
@@ -169,7 +192,7 @@ impl Gaps {
 
     /// A gap has ended; `asked` and `answer` say what decides it.
     pub(crate) fn ended(&mut self, gap: Gap, asked: Direction, answer: Option<Seq>) {
-        self.undecided = Some(Undecided { gap, asked, answer, repeats: 0 });
+        self.undecided = Some(Undecided { gap: gap.into(), asked, answer, repeats: 0 });
     }
 
     /// The side that ended the gap sent `kind` again or more; what must be acknowledged now ends at `answer`.
@@ -186,7 +209,7 @@ impl Gaps {
     /// The waiting gap came out as `outcome`.
     pub(crate) fn decide(&mut self, outcome: Outcome) {
         if let Some(Undecided { gap, .. }) = self.undecided.take() {
-            self.keep(Gap { outcome, ..gap });
+            self.file(gap.came_out(outcome));
         }
     }
 
@@ -200,32 +223,40 @@ impl Gaps {
 
     /// Files a decided gap.
     pub(crate) fn keep(&mut self, gap: Gap) {
+        self.file(gap.into());
+    }
+
+    fn file(&mut self, gap: Brief) {
+        let (length, outcome) = (gap.length(), gap.outcome());
         self.total += 1;
-        self.silent = self.silent.plus(gap.length);
-        if gap.outcome == Outcome::Survived && self.survived.is_none_or(|best| best.length < gap.length) {
+        self.silent = self.silent.plus(length);
+        if outcome == Outcome::Survived && self.survived.is_none_or(|best| best.length() < length) {
             self.survived = Some(gap);
         }
-        if gap.outcome == Outcome::Died {
-            if self.fatal.len() == FATAL_KEPT {
-                self.fatal.remove(0);
+        if outcome == Outcome::Died {
+            let fatal = self.fatal.get_or_insert_default();
+            if fatal.len() == FATAL_KEPT {
+                fatal.remove(0);
             }
-            self.fatal.push(gap);
+            fatal.push(gap);
             return;
         }
-        if self.longest.len() < KEPT {
+        let place = self.longest.len();
+        if let Some(free) = self.lengths.get_mut(place) {
+            *free = length;
             self.longest.push(gap);
             return;
         }
-        if gap.length <= self.least {
-            return;
-        }
         // Of two equal ones the earlier stays, so that the result does not depend on how the capture was cut.
-        if let Some(shortest) = self.longest.iter_mut().rev().min_by_key(|kept| kept.length)
-            && shortest.length < gap.length
-        {
+        let shortest = self.lengths.iter_mut().zip(&mut self.longest).rev().min_by_key(|(kept, _)| **kept);
+        if let Some((kept, shortest)) = shortest.filter(|(kept, _)| **kept < length) {
+            *kept = length;
             *shortest = gap;
         }
-        self.least = self.longest.iter().map(|kept| kept.length).min().unwrap_or_default();
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Brief> {
+        self.longest.iter().chain(self.fatal.iter().flat_map(|fatal| fatal.iter()))
     }
 }
 

@@ -36,6 +36,9 @@ impl Flow {
 
     /// Rule 7: what was held becomes a probe, or an ordinary segment again.
     pub(super) fn resolve_held(&mut self, direction: Direction, class: &Class, relabels: &mut Vec<Relabel>) {
+        if !class.resolves_held() {
+            return;
+        }
         for (owner, fate) in [(direction, class.held), (direction.reverse(), class.peer_held)] {
             let slot = self.probes_mut(owner);
             if matches!(fate, HeldFate::Unchanged | HeldFate::Join) {
@@ -79,14 +82,14 @@ impl Flow {
             relabels.push(Relabel { frame: mark.frame, kind, notes });
         }
         if kind == SegmentKind::ZeroWindowProbe {
-            let count = &mut self.end_mut(owner).counters.zero_window_probes;
+            let count = &mut self.end_mut(owner).counters_mut().zero_window_probes;
             *count = count.saturating_add(u32::from(held.count));
         }
         let end = self.end_mut(owner);
         let next = held.seq.plus(1);
         end.snd_nxt = Some(end.snd_nxt.map_or(next, |nxt| nxt.max(next)));
         end.top = Some(Unit::Data);
-        end.counters.payload_bytes = end.counters.payload_bytes.saturating_sub(u64::from(held.len));
+        end.payload_bytes = end.payload_bytes.saturating_sub(u64::from(held.len));
     }
 
     pub(super) fn hold(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark) {

@@ -2,11 +2,10 @@
 //! and growing reads nothing but the index itself.
 
 use std::hash::BuildHasher as _;
-use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 
-use crate::flow::key::{FlowKey, Socket};
+use crate::flow::key::FlowKey;
 
 /// Places to begin with; always a power of two.
 const FIRST_PLACES: usize = 1 << 10;
@@ -22,24 +21,24 @@ struct Slot {
 pub(super) struct Index {
     slots: Vec<Slot>,
     used: usize,
-    hasher: RandomState,
+    secrets: [u64; 5],
 }
 
 impl Default for Index {
     fn default() -> Self {
-        Self { slots: vec![Slot::default(); FIRST_PLACES], used: 0, hasher: RandomState::default() }
+        let random = RandomState::default();
+        let secrets = [0_u8, 1, 2, 3, 4].map(|number| random.hash_one(number));
+        Self { slots: vec![Slot::default(); FIRST_PLACES], used: 0, secrets }
     }
 }
 
 impl Index {
     /// The hash of `key`, by a secret of this run: nobody can make a capture whose flows share a place.
     pub(super) fn hash(&self, key: &FlowKey) -> u32 {
-        let word = |socket: Socket| match socket.ip {
-            IpAddr::V4(ip) => (u128::from(ip.to_bits()), socket.port),
-            IpAddr::V6(ip) => (ip.to_bits(), socket.port),
-        };
+        let ([a, b, c, d, e], [k, l, m, n, o]) = (key.words(), self.secrets);
+        let ends = fold(a ^ k, b ^ l) ^ fold(c ^ m, d ^ n).rotate_left(32);
         #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-        let half = self.hasher.hash_one((word(key.low()), word(key.high()))) as u32;
+        let half = fold(ends, e ^ o) as u32;
         half
     }
 
@@ -48,9 +47,9 @@ impl Index {
         self.place(hash, is_it).map(|(_, flow)| flow)
     }
 
-    /// What [`find`](Self::find) would look at first: to be read ahead of it.
+    /// What [`find`](Self::find) would most likely find: to be read ahead of it.
     pub(super) fn peek(&self, hash: u32) -> Option<u32> {
-        self.slots.get(hash as usize & self.mask()).and_then(|slot| slot.flow.checked_sub(1))
+        self.find(hash, |_| true)
     }
 
     /// Enters flow number `flow`, which is not there yet.
@@ -120,6 +119,14 @@ impl Index {
         self.slots.iter().filter(|slot| slot.flow > 0).for_each(|slot| put(&mut slots, mask, *slot));
         self.slots = slots;
     }
+}
+
+/// The halves of a product, one over the other.
+fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product")]
+    let (high, low) = ((product >> 64) as u64, product as u64);
+    high ^ low
 }
 
 /// Puts `slot` into the first free place from its own on; there is one.

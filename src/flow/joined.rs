@@ -105,6 +105,16 @@ impl Joined {
         self.shards.get(shard)?.server(index)
     }
 
+    /// The numbers of the flows that are there, in order.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        // Where there are several shards no flow leaves before the end.
+        let (alone, several) = match (&self.order, self.shards.as_slice()) {
+            (None, [shard]) => (Some(shard.numbers()), 0),
+            _ => (None, self.total()),
+        };
+        alone.into_iter().flatten().chain(0..several)
+    }
+
     /// All flows.
     pub fn iter(&self) -> impl Iterator<Item = Cow<'_, Flow>> {
         self.numbered().map(|(_, flow)| flow)
@@ -112,7 +122,7 @@ impl Joined {
 
     /// All flows, each with its number.
     pub fn numbered(&self) -> impl Iterator<Item = (u32, Cow<'_, Flow>)> {
-        (0..self.total()).filter_map(|number| Some((number, self.get(number)?)))
+        self.numbers().filter_map(|number| Some((number, self.get(number)?)))
     }
 
     fn place(&self, number: u32) -> Option<(usize, u32)> {

@@ -20,8 +20,7 @@ const FEW_RESETS: u64 = 2;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Aside {
     probes: [Option<Box<Probes>>; 2],
-    packet_gaps: Option<Box<Gaps>>,
-    payload_gaps: Option<Box<Gaps>>,
+    gaps: Option<Box<[Gaps; 2]>>,
     extras: Option<Box<Extras>>,
     heads: Option<Box<Heads>>,
 }
@@ -37,13 +36,11 @@ impl Aside {
         };
         let aside = Self {
             probes: std::mem::take(&mut flow.probes),
-            packet_gaps: flow.packet_gaps.take(),
-            payload_gaps: flow.payload_gaps.take(),
+            gaps: flow.gaps.take(),
             extras: flow.extras.take_if(|extras| !is_plain(extras)),
             heads: flow.heads.take(),
         };
-        let Self { probes: [none, neither], packet_gaps: None, payload_gaps: None, extras: None, heads: None } = &aside
-        else {
+        let Self { probes: [none, neither], gaps: None, extras: None, heads: None } = &aside else {
             return Some(Box::new(aside));
         };
         (none.is_some() || neither.is_some()).then(|| Box::new(aside))
@@ -52,8 +49,7 @@ impl Aside {
     /// Gives back to `flow` what was taken from it.
     pub(super) fn give_back(self, flow: &mut Flow) {
         flow.probes = self.probes;
-        flow.packet_gaps = self.packet_gaps;
-        flow.payload_gaps = self.payload_gaps;
+        flow.gaps = self.gaps;
         flow.extras = self.extras.or(flow.extras.take());
         flow.heads = self.heads;
     }

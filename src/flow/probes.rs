@@ -97,8 +97,8 @@ impl Held {
 pub struct Probes {
     /// The last probe.
     pub latest: Option<Pending>,
-    /// The one before it, while still unanswered.
-    pub previous: Option<Pending>,
+    /// The one before it, while still unanswered: few have one, since most probes are answered.
+    pub previous: Option<Box<Pending>>,
     /// Segments that may become probes.
     pub held: Option<Box<Held>>,
     /// Zero-window probes: time between the last two, or before the first one.
@@ -107,8 +107,7 @@ pub struct Probes {
     pub backing_off: bool,
     /// Keepalive probes in numbers.
     pub keepalive: KeepaliveStats,
-    /// How long both ends had been silent before the capture began.
-    pub dating: Dating,
+    dating: Option<Box<Dating>>,
 }
 
 /// The pure ACKs that answered the probes: whoever sent them.
@@ -204,14 +203,29 @@ impl KeepaliveStats {
 }
 
 impl Probes {
+    /// How long both ends had been silent before the capture began; nothing without timestamps.
+    #[must_use]
+    pub fn dating(&self) -> Option<&Dating> {
+        self.dating.as_deref()
+    }
+
+    /// The same, to take note of a segment with timestamps.
+    pub(super) fn dating_mut(&mut self) -> &mut Dating {
+        self.dating.get_or_insert_default()
+    }
+
     /// Reads a little of each line of memory that a probe or its answer changes.
     pub(super) fn touch(&self) -> u64 {
-        let of = |probe: &Option<Pending>| probe.map_or(0, |probe| u64::from(probe.seq.0));
         let stats = &self.keepalive;
-        let counts =
-            [stats.empty, stats.longest_run, stats.after_answer.count(), stats.first_delay.count(), stats.level];
+        let counts = [stats.empty, stats.after_answer.count(), stats.first_delay.count(), stats.level];
         let sum = counts.into_iter().fold(0, |sum, count| sum ^ u64::from(count));
-        sum ^ of(&self.latest) ^ of(&self.previous) ^ stats.frames.total() ^ u64::from(self.held.is_some())
+        let latest = self.latest.map_or(0, |probe| u64::from(probe.seq.0));
+        sum ^ latest ^ stats.frames.total() ^ u64::from(self.held.is_some())
+    }
+
+    /// The same for what lies apart from it.
+    pub(super) fn touch_frames(&self) -> u64 {
+        self.keepalive.frames.next_place().map_or(0, |frame| u64::from(frame.number))
     }
 
     /// Records a probe; `heard` is when the prober last heard more of its peer than an empty probe.
@@ -225,14 +239,17 @@ impl Probes {
             self.keepalive.run = self.keepalive.run.saturating_add(1);
             self.keepalive.longest_run = self.keepalive.longest_run.max(self.keepalive.run);
         }
-        self.previous = self.latest.filter(|probe| !probe.answered);
+        match self.latest.filter(|probe| !probe.answered) {
+            Some(probe) => **self.previous.get_or_insert_with(|| Box::new(probe)) = probe,
+            None => self.previous = None,
+        }
         self.latest = Some(probe);
     }
 
     /// Marks `which` probe as answered by an ACK or payload at `answer`; returns a keepalive that nothing had answered yet.
     pub(crate) fn answered(&mut self, which: Answer, answer: Option<Mark>) -> Option<Pending> {
         let slot = match which {
-            Answer::Previous => self.previous.as_mut(),
+            Answer::Previous => self.previous.as_deref_mut(),
             Answer::Latest | Answer::Held => self.latest.as_mut(),
             Answer::None => None,
         };

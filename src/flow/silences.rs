@@ -1,7 +1,7 @@
 //! How segments begin, question and decide the idle gaps of a flow, on both clocks.
 
 use crate::flow::classify::Class;
-use crate::flow::gaps::{Clock, Ender, Gap, Gaps, Outcome};
+use crate::flow::gaps::{Clock, Ender, Gap, Gaps, LEAST_GAP, Outcome};
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::Mark;
 use crate::flow::resets;
@@ -33,7 +33,7 @@ impl Flow {
         let is_whole = !class.notes.has(Notes::UNSEEN);
         self.forget_stale_questions(mark.time);
         self.follow_clock(Clock::Packet, Some(self.last).filter(|_| is_whole), direction, segment, mark, kind);
-        if is_payload || kind == SegmentKind::Rst || self.payload_gaps.is_some() {
+        if is_payload || kind == SegmentKind::Rst || self.payload_gaps().is_some() {
             // Before the first payload the connection itself is what was last heard of.
             let start =
                 self.last_payload.or(Some(self.first)).filter(|_| is_whole && (is_payload || kind == SegmentKind::Rst));
@@ -43,9 +43,11 @@ impl Flow {
 
     /// Who asked acknowledges what the capture does not have (rule 19): the other end answered, though out of sight.
     fn note_unseen_answer(&mut self, direction: Direction, class: &Class) {
-        for gaps in [&mut self.packet_gaps, &mut self.payload_gaps].into_iter().flatten() {
-            if class.notes.has(Notes::UNSEEN) && gaps.undecided().is_some_and(|undecided| undecided.asked == direction)
-            {
+        if !class.notes.has(Notes::UNSEEN) {
+            return;
+        }
+        for gaps in self.gaps.iter_mut().flat_map(|gaps| gaps.iter_mut()) {
+            if gaps.undecided().is_some_and(|undecided| undecided.asked == direction) {
                 gaps.decide(Outcome::Survived);
             }
         }
@@ -61,27 +63,20 @@ impl Flow {
         mark: Mark,
         kind: SegmentKind,
     ) {
-        let threshold = self.gap_threshold();
         let length = start.map_or(Span::ZERO, |start| mark.time.since(start.time));
-        let waits_for_acknowledgment = match kind {
-            SegmentKind::Retransmission => self.end(direction).in_flight(),
-            // Whoever resets after repeats without an answer ends that wait, and no idle gap.
-            SegmentKind::Rst => Direction::BOTH.into_iter().any(|side| self.repeats_in_vain(side, mark.time)),
+        let is_gap = length >= LEAST_GAP && length >= self.gap_threshold();
+        let needs = (!segment.is_empty() && !kind.is_probe()).then(|| segment.end());
+        // A silence that began with a question open is no idle gap, but the wait for its answer.
+        let in_question = match self.gaps_mut(clock) {
+            Some(gaps) if gaps.undecided().is_some() => settle(gaps, clock, direction, segment, kind, needs, is_gap),
             _ => false,
         };
-        let half_closed = self.fins() == 1;
-        let needs = (!segment.is_empty() && !kind.is_probe()).then(|| segment.end());
-        let slot = match clock {
-            Clock::Packet => &mut self.packet_gaps,
-            Clock::Payload => &mut self.payload_gaps,
-        };
-        // A silence that began with a question open is no idle gap, but the wait for its answer.
-        let in_question =
-            slot.as_mut().is_some_and(|gaps| settle(gaps, clock, direction, segment, kind, needs, length >= threshold));
-        let (Some(start), false) = (start, in_question || length < threshold || waits_for_acknowledgment) else {
+        let Some(start) = start.filter(|_| is_gap && !in_question && !self.was_waiting(direction, kind, mark.time))
+        else {
             return;
         };
-        let gaps = slot.get_or_insert_default();
+        let half_closed = self.fins() == 1;
+        let gaps = by_clock(self.gaps.get_or_insert_default(), clock);
         let ended_by = Some(Ender { mark, direction, kind });
         let gap = Gap { start, ended_by, length, outcome: Outcome::Open, half_closed };
         if kind == SegmentKind::Rst {
@@ -89,6 +84,21 @@ impl Flow {
         } else {
             gaps.ended(gap, direction, needs);
         }
+    }
+
+    /// Whether a silence that ends with a segment of `kind` was the wait for an acknowledgment.
+    fn was_waiting(&self, direction: Direction, kind: SegmentKind, until: Timestamp) -> bool {
+        match kind {
+            SegmentKind::Retransmission => self.end(direction).in_flight(),
+            // Whoever resets after repeats without an answer ends that wait, and no idle gap.
+            SegmentKind::Rst => Direction::BOTH.into_iter().any(|side| self.repeats_in_vain(side, until)),
+            _ => false,
+        }
+    }
+
+    /// The gaps on `clock`, if there is one on either.
+    fn gaps_mut(&mut self, clock: Clock) -> Option<&mut Gaps> {
+        self.gaps.as_deref_mut().map(|gaps| by_clock(gaps, clock))
     }
 
     fn repeats_in_vain(&self, direction: Direction, until: Timestamp) -> bool {
@@ -109,16 +119,16 @@ impl Flow {
     /// before stays open. (Where one direction is missing, answers never show.)
     fn forget_stale_questions(&mut self, now: Timestamp) {
         let silence = now.since(self.last.time);
-        let both_seen = self.ends.iter().all(|end| end.last.is_some());
-        let patience = Direction::BOTH.map(|side| self.patience(side));
-        for gaps in [&mut self.packet_gaps, &mut self.payload_gaps].into_iter().flatten() {
-            let stale = gaps.undecided().is_some_and(|question| {
-                let by_data = question.answer.is_some();
-                let [initiator, responder] = patience;
-                let patience = if question.asked == Direction::FromInitiator { initiator } else { responder };
-                by_data && both_seen && silence > patience
-            });
-            if stale {
+        if silence <= LEAST_PATIENCE || !self.ends.iter().all(|end| end.last.is_some()) {
+            return;
+        }
+        for clock in [Clock::Packet, Clock::Payload] {
+            let question = self.gaps_mut(clock).and_then(|gaps| gaps.undecided());
+            let asked = question.filter(|question| question.answer.is_some()).map(|question| question.asked);
+            let is_stale = asked.is_some_and(|side| silence > self.patience(side));
+            if let Some(gaps) = self.gaps_mut(clock)
+                && is_stale
+            {
                 gaps.decide(Outcome::Open);
             }
         }
@@ -132,13 +142,9 @@ impl Flow {
         let half_closed = self.fins() == 1;
         let starts = [(Clock::Packet, Some(self.last)), (Clock::Payload, self.last_payload.or(Some(self.first)))];
         for (clock, start) in starts {
-            let slot = match clock {
-                Clock::Packet => &mut self.packet_gaps,
-                Clock::Payload => &mut self.payload_gaps,
-            };
-            if let Some(gaps) = slot {
+            if let Some(gaps) = self.gaps_mut(clock) {
                 let unanswered = gaps.undecided().is_some_and(|undecided| {
-                    let asked = undecided.gap.ended_by.map_or(end, |ender| ender.mark.time);
+                    let asked = undecided.ended_by().map_or(end, |ender| ender.mark.time);
                     let waited = end.since(asked) >= rto.times(3).max(threshold);
                     both_seen && waited && (undecided.answer.is_some() || undecided.repeats > 0)
                 });
@@ -148,12 +154,19 @@ impl Flow {
                 continue;
             };
             let length = end.since(start.time);
-            let asked = slot.as_ref().and_then(|gaps| gaps.died()).is_some();
+            let asked = self.gaps_mut(clock).and_then(|gaps| gaps.died()).is_some();
             if length >= threshold && !asked {
                 let gap = Gap { start, ended_by: None, length, outcome: Outcome::Open, half_closed };
-                slot.get_or_insert_default().keep(gap);
+                by_clock(self.gaps.get_or_insert_default(), clock).keep(gap);
             }
         }
+    }
+}
+
+const fn by_clock([packet, payload]: &mut [Gaps; 2], clock: Clock) -> &mut Gaps {
+    match clock {
+        Clock::Packet => packet,
+        Clock::Payload => payload,
     }
 }
 
@@ -170,7 +183,7 @@ fn settle(
     let Some(undecided) = gaps.undecided().copied() else {
         return false;
     };
-    let probe_asked = undecided.gap.ended_by.is_some_and(|ender| ender.kind.is_probe());
+    let probe_asked = undecided.ender_kind().is_probe();
     if kind == SegmentKind::Rst {
         gaps.decide(Outcome::Died);
     } else if direction == undecided.asked {
@@ -185,7 +198,7 @@ fn settle(
             Some(end) => segment.acknowledged().is_some_and(|ack| !ack.before(end)),
             None => !kind.is_probe(),
         };
-        let closed = undecided.gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Fin);
+        let closed = undecided.ender_kind() == SegmentKind::Fin;
         if answered && closed && clock == Clock::Payload {
             gaps.decide_closed();
         } else if answered {

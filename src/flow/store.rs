@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
 use crate::flow::packed::{Aside, Packer, unpack, unpack_key, unpack_server};
+use crate::flow::places::{GONE, Places};
 use crate::flow::{Flow, FlowKey, Socket};
 use crate::time::Timestamp;
 
@@ -23,22 +24,20 @@ const GRAIN: usize = 4;
 /// Looks at flows for one that had no segment since the last look.
 const LOOKS: usize = 32;
 
-/// The flow is ready, and the rest of the place is its slot; else the place is where it lies packed.
+/// The flow is ready, and the rest of the place is its slot; else the place is where it lies packed. `GONE` is a slot that
+/// never is.
 const READY: u32 = 1 << 31;
-/// The flow is not there any more: a slot that never is.
-const GONE: u32 = u32::MAX;
 
 /// All flows in the order of their first segment.
 pub(crate) struct Store {
-    /// Of each flow.
-    places: Vec<u32>,
+    places: Places,
     slots: Vec<Slot>,
     free: Vec<u32>,
     /// Slots that may be in use.
     awake: usize,
     hand: usize,
-    /// Flows that were taken out.
-    gone: usize,
+    /// Flows that are there.
+    len: usize,
     closing: VecDeque<u32>,
     packed: Vec<u8>,
     /// Octets of `packed` whose flow is awake again.
@@ -47,6 +46,8 @@ pub(crate) struct Store {
     packer: Packer,
 }
 
+/// At a border between lines of memory, so that a flow takes no more of them than it must.
+#[repr(align(64))]
 struct Slot {
     flow: Flow,
     number: u32,
@@ -58,12 +59,12 @@ impl Store {
     /// No flows, and room for `awake` of them to be ready.
     pub(super) fn new(awake: usize) -> Self {
         Self {
-            places: Vec::new(),
+            places: Places::default(),
             slots: Vec::new(),
             free: Vec::new(),
             awake: awake.max(1),
             hand: 0,
-            gone: 0,
+            len: 0,
             closing: VecDeque::new(),
             packed: Vec::new(),
             stale: 0,
@@ -74,7 +75,7 @@ impl Store {
 
     /// The number that the next flow gets.
     pub(super) fn next(&self) -> u32 {
-        u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+        self.places.next()
     }
 
     /// Appends a flow.
@@ -82,28 +83,35 @@ impl Store {
         let number = self.next();
         let slot = self.settle(flow, number);
         self.places.push(READY | slot);
+        self.len += 1;
     }
 
     /// Flows that are there.
     pub(super) const fn len(&self) -> usize {
-        self.places.len() - self.gone
+        self.len
     }
 
     /// The flows that are ready from number `from` on, each with its number.
     pub(super) fn ready_from(&self, from: u32) -> impl Iterator<Item = (u32, &Flow)> {
-        (from..self.next()).filter_map(|number| Some((number, self.get(number)?)))
+        self.places.numbers_from(from).filter_map(|number| Some((number, self.get(number)?)))
     }
 
-    /// Takes flow `number` out, if it is ready. Its number is not given again.
+    /// Takes flow `number` out. Its number is not given again.
     pub(super) fn remove(&mut self, number: u32) -> Option<Flow> {
-        let place = self.places.get_mut(number as usize).filter(|place| **place & READY != 0)?;
+        self.wake(number)?;
+        let place = self.places.get_mut(number).filter(|place| **place & READY != 0)?;
         let slot = *place & !READY;
         let taken = self.slots.get_mut(slot as usize)?;
         *place = GONE;
         taken.is_used = false;
-        self.gone += 1;
+        self.len -= 1;
         self.free.push(slot);
         Some(std::mem::replace(&mut taken.flow, Flow::blank()))
+    }
+
+    /// Forgets the numbers of flows that were taken out, where there are many.
+    pub(super) fn tidy(&mut self) {
+        self.places.tidy(self.len);
     }
 
     /// Whether flow `number` has this key.
@@ -125,7 +133,7 @@ impl Store {
 
     /// Flow `number`, woken up if it was at rest.
     pub(super) fn wake(&mut self, number: u32) -> Option<&mut Flow> {
-        let place = *self.places.get(number as usize)?;
+        let place = self.places.get(number)?;
         let slot = if place & READY == 0 { self.unpack(number, place)? } else { place & !READY };
         let slot = self.slots.get_mut(slot as usize)?;
         slot.is_touched = true;
@@ -140,7 +148,7 @@ impl Store {
         self.closing.push_back(number);
         if self.closing.len() > CLOSING.min(self.awake / 2)
             && let Some(number) = self.closing.pop_front()
-            && let Some(place) = self.places.get(number as usize).filter(|place| **place & READY != 0)
+            && let Some(place) = self.places.get(number).filter(|place| *place & READY != 0)
         {
             self.rest(place & !READY);
         }
@@ -149,7 +157,7 @@ impl Store {
     /// Reads something of every line of memory that a segment of these flows will most likely change.
     pub(super) fn touch(&self, numbers: &[Option<u32>]) {
         let slots = numbers.iter().flatten().map(|number| {
-            let place = self.places.get(*number as usize).copied().unwrap_or_default();
+            let place = self.places.get(*number).unwrap_or_default();
             if place & READY == 0 { None } else { self.slots.get((place & !READY) as usize) }
         });
         let mut flows = [None; AHEAD];
@@ -159,6 +167,7 @@ impl Store {
             sum ^= flow.map_or(0, Flow::touch);
         }
         sum = flows.iter().flatten().fold(sum, |sum, flow| sum ^ flow.touch_further());
+        sum = flows.iter().flatten().fold(sum, |sum, flow| sum ^ flow.touch_last());
         std::hint::black_box(sum);
     }
 
@@ -175,7 +184,12 @@ impl Store {
 
     /// All flows, as they stand.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Cow<'_, Flow>> {
-        (0..self.next()).filter_map(|number| self.read(number))
+        self.numbered().map(|(_, flow)| flow)
+    }
+
+    /// All flows, as they stand, each with its number.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, Cow<'_, Flow>)> {
+        self.places.numbers_from(0).filter_map(|number| Some((number, self.read(number)?)))
     }
 
     fn read(&self, number: u32) -> Option<Cow<'_, Flow>> {
@@ -192,7 +206,7 @@ impl Store {
     }
 
     fn place(&self, number: u32) -> Option<Place<'_>> {
-        let place = *self.places.get(number as usize)?;
+        let place = self.places.get(number)?;
         if place & READY != 0 {
             return self.slots.get((place & !READY) as usize).map(Place::Ready);
         }
@@ -246,7 +260,7 @@ impl Store {
         self.packed.extend_from_slice(self.packer.pack(flow));
         flow.extras = None;
         *is_used = false;
-        if let Some(entry) = self.places.get_mut(*number as usize) {
+        if let Some(entry) = self.places.get_mut(*number) {
             *entry = place;
         }
         self.free.push(slot);
@@ -261,7 +275,7 @@ impl Store {
         }
         self.stale += len.next_multiple_of(GRAIN);
         let slot = self.settle(flow, number);
-        *self.places.get_mut(number as usize)? = READY | slot;
+        *self.places.get_mut(number)? = READY | slot;
         if self.stale * 2 > self.packed.len() {
             self.compact();
         }
@@ -314,6 +328,12 @@ impl Flows {
         self.store.next()
     }
 
+    /// The numbers of the flows that are there, in order.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        let is_there = |number: &u32| self.store.places.get(*number).is_some_and(|place| place != GONE);
+        self.store.places.numbers_from(0).filter(is_there)
+    }
+
     /// Flow number `number`.
     #[must_use]
     pub fn get(&self, number: u32) -> Option<Cow<'_, Flow>> {
@@ -341,6 +361,6 @@ impl Flows {
 
     /// All flows, each with its number.
     pub fn numbered(&self) -> impl Iterator<Item = (u32, Cow<'_, Flow>)> {
-        (0..self.total()).filter_map(|number| Some((number, self.get(number)?)))
+        self.numbers().filter_map(|number| Some((number, self.get(number)?)))
     }
 }

@@ -1,5 +1,7 @@
 //! Which flow a segment belongs to.
 
+use std::borrow::Cow;
+
 use crate::flow::index::Index;
 use crate::flow::key::{FlowKey, Keyed, Socket};
 use crate::flow::mark::Mark;
@@ -153,16 +155,29 @@ impl FlowTable {
         self.store.len() == 0
     }
 
-    /// Lets go of the ready flows that `keep` refuses, each handed to `gone` with its number. Costs a pass over all flows.
+    /// All flows, those at rest unpacked to be looked at, each with its number.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, Cow<'_, Flow>)> {
+        self.store.numbered()
+    }
+
+    /// Lets go of the flows that `keep` refuses, each handed to `gone` with its number. Costs a pass over all flows.
     pub(crate) fn retain(&mut self, keep: impl Fn(u32, &Flow) -> bool, mut gone: impl FnMut(u32, Flow)) {
-        for number in 0..self.store.next() {
-            if self.store.get(number).is_some_and(|flow| !keep(number, flow))
-                && let Some(flow) = self.store.remove(number)
-            {
+        let refused = self.all().filter(|(number, flow)| !keep(*number, flow)).map(|(number, _)| number);
+        let refused: Vec<_> = refused.collect();
+        for number in refused {
+            if let Some(flow) = self.store.remove(number) {
                 self.index.remove(self.index.hash(&flow.key), |other| other == number);
                 gone(number, flow);
             }
         }
+        self.store.tidy();
+    }
+
+    /// Lets go of flow number `number`, if it is there.
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Flow> {
+        let flow = self.store.remove(number)?;
+        self.index.remove(self.index.hash(&flow.key), |other| other == number);
+        Some(flow)
     }
 
     /// All flows, in the order of their first segment.

@@ -6,7 +6,7 @@ use crate::flow::gaps::{Clock, Gap, Gaps};
 use crate::flow::mark::Mark;
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation};
 use crate::report::conclude;
-use crate::report::evicted::Evicted;
+use crate::report::evicted::{Evicted, Gone};
 pub use crate::report::judged::{Asked, Timeline};
 use crate::report::judged::{Judged, frame, outcome, request};
 use crate::report::model::{self, Both, Flows, Frame, Report};
@@ -17,6 +17,7 @@ use crate::report::words;
 use crate::time::{Span, Timestamp};
 use crate::timeouts::Table;
 use crate::verdict::attribution::attribute_within;
+use crate::verdict::bracket::Bracket;
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::stack::looks_like;
 use crate::verdict::settings::{Estimate, idle_before_capture, settings};
@@ -51,11 +52,12 @@ pub fn build_beside(
     asked: Asked<'_>,
     evicted: Evicted,
 ) -> Built {
-    let Evicted { gathered, services, by_server } = evicted;
-    let judge = |timeline| Judged::new(timeline, services.clone(), &by_server);
+    let Evicted { gathered, timelines: gone } = evicted;
     let files: usize = timelines.iter().map(|timeline| timeline.files.len()).sum();
     let several_files = files > 1;
-    let timelines: Vec<_> = timelines.into_iter().map(judge).collect();
+    let gone = gone.into_iter().chain(std::iter::repeat_with(Gone::default));
+    let timelines: Vec<_> =
+        timelines.into_iter().zip(gone).map(|(timeline, gone)| Judged::new(timeline, gone)).collect();
     let report = conclude::report(&timelines, &numbers, table, several_files, asked, gathered);
     Built { report, timelines, numbers, table: table.clone(), several_files }
 }
@@ -85,20 +87,26 @@ impl Flows for Built {
     fn flow(&self, id: u32) -> Option<model::Flow> {
         let (flow, verdict, judged) = self.judged(id)?;
         let (began, several_files) = (judged.began(), self.several_files);
-        Some(FlowBuilder { flow: &flow, verdict: &verdict, began, table: &self.table, several_files }.build(id))
+        let service = judged.services.of(flow.server()).map(|service| service.packet);
+        let service = service.filter(|bracket| bracket.contradiction().is_none());
+        Some(
+            FlowBuilder { flow: &flow, verdict: &verdict, began, service, table: &self.table, several_files }.build(id),
+        )
     }
 }
 
 /// Flow number `id` of a capture that began at `began` and goes on, with the verdict so far.
 #[must_use]
 pub fn flow(id: u32, flow: &Flow, verdict: &Verdict, began: Option<Timestamp>, table: &Table) -> model::Flow {
-    FlowBuilder { flow, verdict, began, table, several_files: false }.build(id)
+    FlowBuilder { flow, verdict, began, service: None, table, several_files: false }.build(id)
 }
 
 struct FlowBuilder<'a> {
     flow: &'a Flow,
     verdict: &'a Verdict,
     began: Option<Timestamp>,
+    /// The bracket of its service, where no flow contradicts it.
+    service: Option<Bracket>,
     table: &'a Table,
     several_files: bool,
 }
@@ -122,13 +130,13 @@ impl FlowBuilder<'_> {
             real_client: flow.real_client().map(|client| client.to_string()),
             first_time: rfc3339(flow.first.time),
             last_time: rfc3339(flow.last.time),
-            packets: Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.packets).sum(),
-            payload_bytes: self.both(|direction| flow.end(direction).counters.payload_bytes),
+            packets: Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters().packets).sum(),
+            payload_bytes: self.both(|direction| flow.end(direction).counters().payload_bytes),
             sequence: self.both(|direction| self.sequence(direction)),
             rtt_s: flow.rtt().map(Span::as_secs_f64),
             keepalive: self.both(|direction| self.keepalive(direction)),
-            zero_window_probes: self.both(|direction| flow.end(direction).counters.zero_window_probes),
-            retransmissions: self.both(|direction| flow.end(direction).counters.retransmissions),
+            zero_window_probes: self.both(|direction| flow.end(direction).counters().zero_window_probes),
+            retransmissions: self.both(|direction| flow.end(direction).counters().retransmissions),
             longest_silence: self.both(|direction| self.silence(direction)),
             gaps: clocks.into_iter().flat_map(|(clock, gaps)| self.gaps(clock, gaps)).collect(),
             gaps_total: clocks.into_iter().filter_map(|(_, gaps)| gaps).map(Gaps::total).sum(),
@@ -151,7 +159,7 @@ impl FlowBuilder<'_> {
     }
 
     fn sequence(&self, direction: Direction) -> model::Sequence {
-        let counters = self.flow.end(direction).counters;
+        let counters = self.flow.end(direction).counters();
         model::Sequence {
             segments: counters.packets,
             out_of_order: counters.out_of_order,
@@ -229,7 +237,7 @@ impl FlowBuilder<'_> {
     /// Which known timers the gap could show: those that ended it if it died, those that it disproves if it survived.
     fn known_timeouts(&self, clock: Clock, gap: &Gap) -> Vec<String> {
         let gap = Gap { outcome: outcome(self.verdict, clock, gap), ..*gap };
-        conclude::known(self.table, clock, &gap, NAMED)
+        conclude::known(self.table, clock, &gap, self.service, NAMED)
     }
 
     fn reset(&self, reset: &crate::flow::resets::Reset) -> model::Reset {
@@ -254,10 +262,11 @@ impl FlowBuilder<'_> {
     fn icmp(&self, event: &IcmpEvent) -> model::Icmp {
         model::Icmp {
             frame: self.frame(event.mark),
+            time: rfc3339(event.mark.time),
             about: event.about.sender(),
             from: event.from.to_string(),
             message: match event.kind {
-                IcmpKind::Unreachable(code) => format!("destination unreachable, code {code}"),
+                IcmpKind::Unreachable(code) => unreachable(event.from.is_ipv4(), code),
                 IcmpKind::TooBig(0) => "fragmentation needed".to_owned(),
                 IcmpKind::TooBig(mtu) => format!("fragmentation needed, MTU {mtu}"),
                 IcmpKind::TimeExceeded => "time exceeded".to_owned(),
@@ -266,14 +275,14 @@ impl FlowBuilder<'_> {
         }
     }
 
-    /// The client waits where it spoke last, its peer acknowledged what it said, and no answer came.
+    /// The client waits for an answer, unless the flow ended in good order.
     fn waiting(&self) -> Option<model::Waiting> {
-        let turn = self.flow.turn?;
+        let since = self.flow.asked_since()?;
         let over = matches!(self.verdict.id, VerdictId::Graceful);
-        (turn.direction == Direction::FromInitiator && !over).then(|| model::Waiting {
-            side: turn.direction.sender(),
-            since_frame: self.frame(turn.start),
-            waited_s: self.flow.last.time.since(turn.start.time).as_secs_f64(),
+        (!over).then(|| model::Waiting {
+            side: Direction::FromInitiator.sender(),
+            since_frame: self.frame(since),
+            waited_s: self.flow.last.time.since(since.time).as_secs_f64(),
             request: request(self.flow),
         })
     }
@@ -288,5 +297,19 @@ impl FlowBuilder<'_> {
             timeout_s: verdict.timeout.map(Span::as_secs_f64),
             frames: verdict.frames.iter().map(|id| frame(*id, self.several_files)).collect(),
         }
+    }
+}
+
+/// What could not be reached, or why (RFC 792 and RFC 1812 5.2.7.1; RFC 4443 3.1).
+fn unreachable(is_ipv4: bool, code: u8) -> String {
+    match (is_ipv4, code) {
+        (true, 0) => "network unreachable".to_owned(),
+        (true, 1) | (false, 3) => "host unreachable".to_owned(),
+        (true, 2) => "protocol unreachable".to_owned(),
+        (true, 3) | (false, 4) => "port unreachable".to_owned(),
+        (true, 9 | 10 | 13) | (false, 1) => "administratively prohibited".to_owned(),
+        (false, 0) => "no route to the destination".to_owned(),
+        (false, 6) => "route rejected".to_owned(),
+        _ => format!("destination unreachable, code {code}"),
     }
 }

@@ -20,10 +20,12 @@ use crate::report::units::rfc3339;
 use crate::time::Span;
 use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
+use crate::verdict::bracket::Bracket;
 use crate::verdict::inventory::{Held, Idle, Ranking};
 
 pub(crate) use gather::Gathered;
 use gather::Group;
+pub(crate) use pings::too_many as too_many_pings;
 
 /// Clients and services named in the inventory at most.
 const HOLDERS: usize = 8;
@@ -39,11 +41,10 @@ pub(crate) fn report(
     asked: Asked<'_>,
     gone: Gathered,
 ) -> Report {
-    let evicted = u64::from(gone.flows);
     let gathered = Gathered::from(timelines, numbers, gone);
     let services = services::services(timelines, table);
     let findings = findings::findings(timelines, numbers, &gathered, table, several_files, asked.stack);
-    let captures = captures(timelines, several_files, evicted);
+    let captures = captures(timelines, several_files);
     let summary = sentence::summary(timelines, &gathered, table);
     Report {
         captures,
@@ -62,8 +63,9 @@ pub(crate) fn report(
     }
 }
 
-/// Known timers that a gap could show: those that may have ended it if it died, those whose value it reached if not.
-pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, most: usize) -> Vec<String> {
+/// Known timers that may have ended a gap of a flow. `service` is the bracket of its server's service, if no flow contradicts
+/// it: what shows on the next packet is no more than a bound, and other flows may know a narrower one.
+pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, service: Option<Bracket>, most: usize) -> Vec<String> {
     const LONG: Span = Span::from_secs(5);
     let by_reset = gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Rst);
     if gap.length < LONG || gap.outcome != Outcome::Died || (by_reset && clock == Clock::Payload) {
@@ -76,11 +78,16 @@ pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, most: usize) -> Vec<
         (Clock::Packet, false) => Some(Expiry::RstBoth),
     };
     let state = if gap.half_closed { State::HalfClosed } else { State::Established };
-    let seen = Observation { state, lower: None, upper: gap.length, clock: table_clock(clock), manner };
+    let narrower = service.filter(|_| on_next && clock == Clock::Packet && !gap.half_closed);
+    let upper = narrower.and_then(|bracket| bracket.died_min).map_or(gap.length, |died| died.min(gap.length));
+    let lower = narrower.and_then(|bracket| bracket.survived_max).filter(|survived| *survived < upper);
+    let seen = Observation { state, lower, upper, clock: table_clock(clock), manner };
     let fits = table.candidates(&seen).into_iter();
     let fits = fits.filter(|candidate| {
         candidate.fit == timeouts::Fit::Exact && !candidate.kills_otherwise && plays(candidate.entry, manner)
     });
+    // What tells the ends when its timer fires has not waited for the next packet.
+    let fits = fits.filter(|candidate| !(on_next && candidate.entry.kills_otherwise(Some(Expiry::SilentDrop))));
     fits.take(most).map(|candidate| candidate.entry.id.clone()).collect()
 }
 
@@ -132,7 +139,7 @@ fn candidate(found: timeouts::Candidate<'_>) -> Candidate {
     }
 }
 
-fn captures(timelines: &[Judged], several_files: bool, evicted: u64) -> Vec<model::Capture> {
+fn captures(timelines: &[Judged], several_files: bool) -> Vec<model::Capture> {
     let mut captures: Vec<(usize, model::Capture)> = Vec::new();
     for (number, judged) in (0u32..).zip(timelines) {
         let blank = FileAccount::default();
@@ -142,7 +149,7 @@ fn captures(timelines: &[Judged], several_files: bool, evicted: u64) -> Vec<mode
         if timelines.len() > 1 {
             of_timeline.push(quality::several_points(timelines.len() as u64));
         }
-        of_timeline.extend(quality::evicted(evicted));
+        of_timeline.extend(quality::evicted(judged.evicted));
         for (index, info) in &judged.timeline.files {
             let account = analysis.accounts.get(*index).unwrap_or(&blank);
             let mut of_file = capture(info, account, number, several_files);

@@ -15,9 +15,17 @@ const SERVERS: usize = 1 << 16;
 #[derive(Clone, Debug, Default)]
 pub struct Evicted {
     pub(crate) gathered: Gathered,
+    pub(crate) timelines: Vec<Gone>,
+}
+
+/// The flows that left one timeline.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gone {
     pub(crate) services: Services,
     /// Flows by server.
     pub(crate) by_server: HashMap<Socket, u64>,
+    /// Flows in all.
+    pub(crate) flows: u64,
 }
 
 impl Evicted {
@@ -27,12 +35,20 @@ impl Evicted {
         u64::from(self.gathered.flows)
     }
 
-    /// Takes flow number `number`, which leaves at `end` and is decided as far as it can be.
-    pub fn take(&mut self, number: u32, flow: &Flow, end: Timestamp) {
-        let verdict = judge_at(flow, end);
-        if self.by_server.len() < SERVERS || self.by_server.contains_key(&flow.server()) {
-            *self.by_server.entry(flow.server()).or_default() += 1;
-            self.services.add(flow, &verdict);
+    /// Takes flow number `number`, which leaves `timeline` at `end` and is decided as far as it can be. It is judged with what
+    /// the flows that left before it have shown of its service.
+    pub fn take(&mut self, timeline: usize, number: u32, flow: &Flow, end: Timestamp) {
+        if self.timelines.len() <= timeline {
+            self.timelines.resize_with(timeline + 1, Gone::default);
+        }
+        let Some(gone) = self.timelines.get_mut(timeline) else { return };
+        gone.flows += 1;
+        let mut verdict = judge_at(flow, end);
+        if gone.by_server.len() < SERVERS || gone.by_server.contains_key(&flow.server()) {
+            *gone.by_server.entry(flow.server()).or_default() += 1;
+            gone.services.add(flow, &verdict);
+            gone.services.outlive(flow);
+            verdict = gone.services.refined(flow, verdict);
         }
         self.gathered.take(number, flow, &verdict);
     }

@@ -1,13 +1,13 @@
 //! What the report is built from: the timelines of a run, judged, and the names that all parts of the report share.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::heads::Hello;
-use crate::flow::{Direction, Flow, FrameId, Socket};
+use crate::flow::{Direction, Flow, FrameId};
+use crate::report::evicted::Gone;
 use crate::report::model::Frame;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
@@ -46,7 +46,9 @@ pub(crate) struct Judged {
     pub(crate) limits: Limits,
     /// Connections that hold a place without using it.
     pub(crate) inventory: Inventory,
-    /// Of each flow.
+    /// Flows that had to leave before the end.
+    pub(crate) evicted: u64,
+    /// Of each flow that is there, in the order of their numbers.
     glances: Vec<Glance>,
 }
 
@@ -58,8 +60,6 @@ enum Glance {
     Plain { verdict: VerdictId, is_telling: bool },
     /// Anything else.
     Telling,
-    /// The flow is not there any more.
-    Gone,
 }
 
 impl Glance {
@@ -67,7 +67,8 @@ impl Glance {
         let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
         let probed = Direction::BOTH.into_iter().any(|direction| flow.probes(direction).is_some());
         let of_service = verdict.id.is_about_service() || may_be_refined(flow, verdict);
-        if silent || probed || of_service || flow.heads().is_some() {
+        let spoken = Direction::BOTH.into_iter().any(|direction| flow.end(direction).last_payload.is_some());
+        if silent || probed || of_service || spoken {
             return Self::Telling;
         }
         Self::Plain { verdict: verdict.id, is_telling: is_telling(flow) }
@@ -77,26 +78,22 @@ impl Glance {
 impl Judged {
     /// Looks at each flow twice: what it says by itself, and what it says beside the others.
     ///
-    /// Beside the flows that are there stands what is `known` of the services from flows that are not there any more, so many
-    /// `gone` by server.
-    pub(crate) fn new(timeline: Timeline, known: Services, gone: &HashMap<Socket, u64>) -> Self {
+    /// Beside the flows that are there stands what is known of the services from flows that are `gone`.
+    pub(crate) fn new(timeline: Timeline, gone: Gone) -> Self {
+        let Gone { services: known, by_server, flows: evicted } = gone;
         let analysis = &timeline.analysis;
         let mut survey = Survey::new(analysis);
         let mut services = known;
         let mut inventory = Inventory::default();
-        let mut glances = Vec::with_capacity(analysis.flows.total() as usize);
-        for number in 0..analysis.flows.total() {
-            let Some(flow) = analysis.flows.get(number) else {
-                glances.push(Glance::Gone);
-                continue;
-            };
+        let mut glances = Vec::with_capacity(analysis.flows.len());
+        for (number, flow) in analysis.flows.numbered() {
             let verdict = judge(&flow, analysis);
             survey.add(number, &flow);
             services.add(&flow, &verdict);
             inventory.add(&flow, analysis.end);
             glances.push(Glance::at(&flow, &verdict));
         }
-        for (number, glance) in (0..).zip(&glances) {
+        for (number, glance) in analysis.flows.numbers().zip(&glances) {
             match glance {
                 Glance::Plain { is_telling: true, .. } if !survey.wants_all() => {
                     analysis.flows.server(number).into_iter().for_each(|server| services.count(server));
@@ -109,12 +106,12 @@ impl Judged {
                 }
             }
         }
-        services.conclude(analysis, gone);
+        services.conclude(analysis, &by_server);
         let mut limits = survey.finish();
         for (file, info) in &timeline.files {
             limits.enter(*file, info);
         }
-        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory, glances };
+        let mut judged = Self { timeline, services, groups: Groups::default(), limits, inventory, evicted, glances };
         judged.groups = judged.groups();
         judged
     }
@@ -134,8 +131,7 @@ impl Judged {
 
     /// All flows by their numbers; of those with nothing to say beside their verdict that alone.
     pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Result<Cow<'_, Flow>, VerdictId>)> {
-        (0..).zip(&self.glances).filter_map(|(number, glance)| match glance {
-            Glance::Gone => None,
+        self.timeline.analysis.flows.numbers().zip(&self.glances).filter_map(|(number, glance)| match glance {
             Glance::Plain { verdict, .. } => Some((number, Err(*verdict))),
             Glance::Telling => Some((number, Ok(self.timeline.analysis.flows.get(number)?))),
         })

@@ -161,9 +161,9 @@ fn weigh_path(flow: &Flow, reset: &Reset, scales: &mut Scales) {
         }
         Some(0) => scales.for_endpoint(2, Reason::SameHopLimit(reset.hop_limit)),
         Some(distance) => {
-            let nearest = nearest_hop_limit(baseline.hop_limits, reset.hop_limit);
+            let nearest = nearest_hop_limit(baseline.hop_limits(), reset.hop_limit);
             // One or two hops more than a steady sender's: something nearer than it; fewer may be another path.
-            let steady = baseline.hop_limits.iter().filter(|(_, count)| *count > 0).count() == 1;
+            let steady = baseline.hop_limits().count() == 1;
             // A SYN alone is no baseline: a scanner makes its own, and the kernel that answers the SYN-ACK another.
             let syn_alone = reset.trigger.is_some_and(|trigger| trigger.kind == SegmentKind::SynAck);
             let points = match distance {
@@ -248,9 +248,8 @@ fn is_kernels_own(hop_limit: u8, of_sockets: u8) -> bool {
     of_sockets > 128 && [64_u8, 128].into_iter().any(|default| default.checked_sub(routers) == Some(hop_limit))
 }
 
-fn nearest_hop_limit(seen: [(u8, u16); 4], hop_limit: u8) -> u8 {
-    let used = seen.into_iter().filter(|(_, count)| *count > 0).map(|(value, _)| value);
-    used.min_by_key(|value| value.abs_diff(hop_limit)).unwrap_or(hop_limit)
+fn nearest_hop_limit(seen: impl Iterator<Item = (u8, u16)>, hop_limit: u8) -> u8 {
+    seen.map(|(value, _)| value).min_by_key(|value| value.abs_diff(hop_limit)).unwrap_or(hop_limit)
 }
 
 /// The RST that ended the flow and its attribution: the first that was obeyed, else the first.

@@ -124,7 +124,7 @@ impl Company {
 /// Whether data was ever sent again, which a flow has to show that lost its peer in use.
 #[must_use]
 pub fn repeated(flow: &Flow) -> bool {
-    Direction::BOTH.into_iter().any(|side| flow.end(side).counters.retransmissions > 0)
+    Direction::BOTH.into_iter().any(|side| flow.end(side).counters().retransmissions > 0)
 }
 
 /// The silence that a server's FIN ended, and when.

@@ -165,7 +165,7 @@ fn sort(flow: &Flow, life: Life) -> Option<Sort> {
         return None;
     }
     let octets = |direction: Direction| {
-        let counters = flow.end(direction).counters;
+        let counters = flow.end(direction).counters();
         counters.payload_bytes.saturating_add(counters.unseen_bytes).saturating_add(counters.missing_bytes)
     };
     let is_empty = Direction::BOTH.into_iter().all(|direction| octets(direction) == 0);

@@ -6,6 +6,7 @@
 use crate::analyzer::Analysis;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::resets::{Acceptability, Reset};
+use crate::flow::turns::Heads;
 use crate::flow::{Direction, Flow, Orientation, SegmentKind};
 use crate::time::{Span, Timestamp};
 use crate::verdict::attribution::{Attribution, decisive, half_open_after};
@@ -56,7 +57,7 @@ fn handshake(flow: &Flow, end: Timestamp) -> Option<Verdict> {
         return Some(verdict.because(Reason::IcmpError).at(flow.first.frame));
     }
     let waited = end.since(flow.first.time);
-    let tries = client.counters.packets;
+    let tries = client.counters().packets;
     if waited >= SYN_WAIT {
         // One SYN and no more is what a scanner sends; a host would have tried again (RFC 6298 5.7).
         let confidence = if tries > 1 { Confidence::Likely } else { Confidence::Possible };
@@ -121,7 +122,7 @@ fn reset_verdict(flow: &Flow, reset: &Reset, who: &Attribution) -> Verdict {
 /// times, 3 s apart, and gives up about 12 s in (alibaba/LVS). Where the server speaks first, nothing was sent until then.
 fn is_of_syn_proxy(flow: &Flow, reset: &Reset, gap: &Gap) -> bool {
     const TRIES: std::ops::RangeInclusive<Span> = Span::from_secs(9)..=Span::from_secs(15);
-    let nothing_sent = Direction::BOTH.into_iter().all(|side| flow.end(side).counters.payload_bytes == 0);
+    let nothing_sent = Direction::BOTH.into_iter().all(|side| flow.end(side).counters().payload_bytes == 0);
     let from_the_beginning = flow.orientation == Orientation::Handshake && TRIES.contains(&gap.length);
     nothing_sent && from_the_beginning && !reset.has_ack && flow.end(Direction::FromResponder).isn.is_some()
 }
@@ -153,7 +154,7 @@ fn gave_up(flow: &Flow, reset: &Reset, who: &Attribution) -> Option<Verdict> {
         let verdict = verdict.of_gap(Clock::Packet, gap.as_ref());
         return Some(Verdict { half_open: Some(reset.direction.reverse()), ..verdict });
     }
-    let retransmitted = sender.counters.retransmissions > sender.counters.spurious;
+    let retransmitted = sender.counters().retransmissions > sender.counters().spurious;
     let peer_silent = reset.trigger.is_none();
     (sender.in_flight() && retransmitted && reset.has_ack && peer_silent)
         .then(|| unanswered_data(flow, reset.direction))
@@ -225,7 +226,7 @@ fn one_sided(flow: &Flow) -> Option<Verdict> {
     let unseen = Direction::BOTH.into_iter().find(|direction| flow.end(*direction).last.is_none())?;
     let seen = flow.end(unseen.reverse());
     let run = flow.probes(unseen.reverse()).map_or(0, |probes| probes.keepalive.run);
-    let asked = seen.counters.retransmissions > 0 || run >= PROBES_THAT_TELL;
+    let asked = seen.counters().retransmissions > 0 || run >= PROBES_THAT_TELL;
     let id = if asked { VerdictId::Inconclusive } else { VerdictId::Open };
     Some(Verdict::new(id, Confidence::Possible).because(Reason::OneSided).at(flow.last.frame))
 }
@@ -246,7 +247,7 @@ fn unanswered(flow: &Flow, end: Timestamp) -> Option<Verdict> {
         }
         let sender = flow.end(direction);
         let repeated = flow.last_kind(direction) == Some(SegmentKind::Retransmission)
-            || sender.counters.retransmissions > sender.counters.spurious && flow.packet_died();
+            || sender.counters().retransmissions > sender.counters().spurious && flow.packet_died();
         if sender.in_flight() && (repeated || flow.packet_died()) {
             let verdict = unanswered_data(flow, direction).at(flow.last.frame);
             // A sender repeats itself. One that does not has its answer, or is gone itself.
@@ -262,14 +263,15 @@ fn unanswered(flow: &Flow, end: Timestamp) -> Option<Verdict> {
 
 /// Data without an answer: the box forgot the flow, if a silence came before.
 fn unanswered_data(flow: &Flow, direction: Direction) -> Verdict {
-    let repeats = flow.end(direction).counters.retransmissions;
+    let repeats = flow.end(direction).counters().retransmissions;
     let gap = flow.packet_gaps().and_then(|gaps| gaps.died()).filter(|gap| survived_longer(flow, gap).is_none());
     let (id, confidence) = match gap {
         Some(gap) if gap.half_closed => (VerdictId::HalfClosedTimeout, Confidence::Possible),
         Some(_) => (VerdictId::IdleDrop, Confidence::Likely),
         None => (VerdictId::RetransmissionExhausted, Confidence::Likely),
     };
-    let verdict = Verdict::new(id, confidence).of_gap(Clock::Packet, gap).because(Reason::DataUnanswered(repeats));
+    let verdict =
+        Verdict::new(id, confidence).of_gap(Clock::Packet, gap.as_ref()).because(Reason::DataUnanswered(repeats));
     let verdict = Verdict { half_open: Some(direction.reverse()), ..verdict };
     if id.is_idle_death() && flow.extras().is_some_and(|extras| extras.icmp.total() > 0) {
         // A router that cannot reach the host any more says that it vanished, not that a box forgot the flow.
@@ -280,14 +282,14 @@ fn unanswered_data(flow: &Flow, direction: Direction) -> Verdict {
 
 /// Whether the sender in `direction` ended before a window that stayed closed.
 fn stalled(flow: &Flow, direction: Direction) -> bool {
-    let probed = flow.end(direction).counters.zero_window_probes;
+    let probed = flow.end(direction).counters().zero_window_probes;
     let closed = flow.end(direction.reverse()).window_closed();
     let probing = flow.probes(direction).and_then(|probes| probes.latest);
     probed > 1 && closed && probing.is_some_and(|probe| probe.kind == SegmentKind::ZeroWindowProbe)
 }
 
 fn zero_window(flow: &Flow, direction: Direction) -> Verdict {
-    let probes = flow.end(direction).counters.zero_window_probes;
+    let probes = flow.end(direction).counters().zero_window_probes;
     let last = flow.probes(direction).and_then(|probes| probes.latest);
     let verdict = Verdict::new(VerdictId::ZeroWindowStall, Confidence::Certain).because(Reason::WindowClosed(probes));
     last.into_iter().fold(verdict, |verdict, probe| verdict.at(probe.mark.frame))
@@ -316,7 +318,7 @@ fn closed(flow: &Flow) -> Option<Verdict> {
         (Some(_), None) => false,
         _ => closing_gap(flow).is_some_and(|(_, direction)| direction == Direction::FromResponder),
     };
-    let by_proxy = flow.heads().is_some_and(|heads| heads.real_client().is_some());
+    let by_proxy = flow.heads().is_some_and(Heads::is_proxied);
     let gap = closing_gap(flow).filter(|_| first_is_server || by_proxy).map(|(gap, _)| gap);
     if let Some(gap) = gap.filter(|_| by_proxy && !first_is_server) {
         // The client of this connection is a proxy, as its PROXY header says: its FIN is an intermediary's.

@@ -101,8 +101,8 @@ impl Path {
     /// The path of `flow` by each thing that tells paths apart, in the order of preference.
     pub(crate) fn of(flow: &Flow) -> [Option<Self>; 3] {
         let tunnel = flow.extras().and_then(|extras| extras.tunnel);
-        let hop_limits = flow.end(Direction::FromInitiator).baseline.hop_limits;
-        let most = hop_limits.into_iter().filter(|(_, count)| *count > 0).max_by_key(|(value, count)| (*count, *value));
+        let hop_limits = flow.end(Direction::FromInitiator).baseline.hop_limits();
+        let most = hop_limits.max_by_key(|(value, count)| (*count, *value));
         let client = Network::of(flow.client().ip);
         [Some(Self::Tunnel(tunnel)), Some(Self::Client(client)), most.map(|(value, _)| Self::HopLimit(value))]
     }

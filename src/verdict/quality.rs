@@ -369,12 +369,12 @@ fn has_clock_jumps(flow: &Flow) -> bool {
 fn lacks_baseline(flow: &Flow) -> bool {
     const KNOWN_BY: u64 = 2;
     let resets = |direction| flow.resets().filter(|reset| reset.direction == direction).count() as u64;
-    let known = |direction: Direction| flow.end(direction).counters.packets.saturating_sub(resets(direction));
+    let known = |direction: Direction| flow.end(direction).counters().packets.saturating_sub(resets(direction));
     flow.orientation == Orientation::Inferred && flow.resets().any(|reset| known(reset.direction) < KNOWN_BY)
 }
 
 /// Whether octets of a flow are missing from the capture, or were acknowledged unseen.
 #[must_use]
 pub fn lacks_octets(flow: &Flow) -> bool {
-    Direction::BOTH.into_iter().any(|direction| flow.end(direction).counters.lacks_octets())
+    Direction::BOTH.into_iter().any(|direction| flow.end(direction).counters().lacks_octets())
 }

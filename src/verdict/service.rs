@@ -72,16 +72,19 @@ impl Services {
 
     /// Second look at a flow, after the first one at all of them.
     pub(crate) fn add_again(&mut self, flow: &Flow) {
-        if let Some(service) = self.by_server.get_mut(&flow.server()) {
-            service.flows += 1;
-            if !is_telling(flow) {
-                service.ages.outlive(flow);
-                service.closing_ages.outlive(flow);
-            }
+        self.count(flow.server());
+        self.outlive(flow);
+    }
+
+    /// A flow that tells nothing else shows at least how old flows of its service become.
+    pub(crate) fn outlive(&mut self, flow: &Flow) {
+        if let Some(service) = self.by_server.get_mut(&flow.server()).filter(|_| !is_telling(flow)) {
+            service.ages.outlive(flow);
+            service.closing_ages.outlive(flow);
         }
     }
 
-    /// The second look at a flow toward `server` that was telling.
+    /// Counts a flow toward `server`: all that there is to the second look at one that was telling.
     pub(crate) fn count(&mut self, server: Socket) {
         if let Some(service) = self.by_server.get_mut(&server) {
             service.flows += 1;
@@ -138,7 +141,11 @@ impl Services {
     /// The verdict on `flow`, with what its service adds.
     #[must_use]
     pub fn judge(&self, flow: &Flow, analysis: &Analysis) -> Verdict {
-        let verdict = judge(flow, analysis);
+        self.refined(flow, judge(flow, analysis))
+    }
+
+    /// The verdict on `flow`, which was judged by itself, with what its service adds as far as that is known.
+    pub(crate) fn refined(&self, flow: &Flow, verdict: Verdict) -> Verdict {
         let Some(service) = self.of(flow.server()) else { return verdict };
         let verdict = refine(flow, verdict, service);
         // Where paths differ, each has a bracket of its own.

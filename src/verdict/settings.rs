@@ -56,8 +56,8 @@ pub fn idle_before_capture(flow: &Flow, direction: Direction, began: Timestamp) 
     if Direction::BOTH.into_iter().any(|side| flow.end(side).isn.is_some()) {
         return None;
     }
-    let by_own = || flow.probes(direction)?.dating.prober_last_spoke();
-    let by_peers = || flow.probes(direction.reverse())?.dating.peer_last_spoke();
+    let by_own = || flow.probes(direction)?.dating()?.prober_last_spoke();
+    let by_peers = || flow.probes(direction.reverse())?.dating()?.peer_last_spoke();
     let silence = began.since(by_own().or_else(by_peers)?);
     (silence >= LEAST_RHYTHM).then_some(silence)
 }

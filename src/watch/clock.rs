@@ -1,6 +1,6 @@
 //! The only clock of a watch: how much time has passed since the capture last showed its own.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::time::{Span, Timestamp};
 
@@ -32,6 +32,14 @@ impl EdgeClock {
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
         self.anchor.map(|(time, at)| time.plus(since(at)))
+    }
+
+    /// What this machine's own calendar shows: where no packet has told the time, nothing else does.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the live edge: the end of a watch that saw nothing")]
+    pub fn today() -> Timestamp {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_nanos_saturating(i128::try_from(since.as_nanos()).unwrap_or(0))
     }
 
     /// Time since the watch began, by this machine's clock.

@@ -246,6 +246,8 @@ pub struct Summary {
     pub flows_evicted: u64,
     /// Events before this one, by type.
     pub events: std::collections::BTreeMap<&'static str, u64>,
+    /// Events among them that were left out, since nobody read the others.
+    pub events_untold: u64,
     /// The whole report, as `--format json` has it, with the flows that matter; null where it is written elsewhere.
     pub report: Option<serde_json::Value>,
 }

@@ -4,7 +4,7 @@ use crate::analyzer::Labelled;
 use crate::flow::gaps::Clock;
 use crate::flow::probes::{Pending, Probes};
 use crate::flow::resets::Reset;
-use crate::flow::{Direction, Flow, FrameId, Mark, SegmentKind, Turn};
+use crate::flow::{Direction, Flow, FrameId, Mark, SegmentKind};
 use crate::report::build;
 use crate::report::model::{Both, Frame, Waiting};
 use crate::time::{Span, Timestamp};
@@ -113,7 +113,7 @@ impl Follow {
             _ if self.died => None,
             Check::Probe => self.untold_probes(flow).map(|(_, probe)| answers_until(flow, probe)).min(),
             Check::Stalled => {
-                let asked = flow.packet_gaps()?.undecided()?.gap.ended_by?.mark.time;
+                let asked = flow.packet_gaps()?.undecided()?.ended_by()?.mark.time;
                 let first = asked.plus(PATIENCE);
                 Some(if first > now { first } else { now.plus(PATIENCE) })
             }
@@ -155,8 +155,7 @@ impl Follow {
         }
         self.warned = Some(since.time);
         let model = build::flow(number, flow, &judge_at(flow, due), None, table);
-        let until_now = |asked: Turn| due.since(asked.start.time).as_secs_f64();
-        let waited_s = flow.turn.map_or(0.0, until_now);
+        let waited_s = flow.asked_since().map_or(0.0, |since| due.since(since.time).as_secs_f64());
         Some(What::IdleWarning(Box::new(IdleWarning {
             of: FlowName::new(number, flow),
             idle_s: idle.as_secs_f64(),
@@ -196,7 +195,8 @@ impl Follow {
             let told = self.told_probes.get(direction as usize).copied().flatten();
             let is_seen = flow.end(direction.reverse()).last.is_some();
             let probes = flow.probes(direction).filter(|_| is_seen);
-            let pending = |probes: &'a Probes| [probes.previous.as_ref(), probes.latest.as_ref()].into_iter().flatten();
+            let pending =
+                |probes: &'a Probes| [probes.previous.as_deref(), probes.latest.as_ref()].into_iter().flatten();
             let untold = move |probe: &&Pending| !probe.answered && told.is_none_or(|told| probe.mark.time > told);
             probes.into_iter().flat_map(pending).filter(untold).map(move |probe| (direction, probe))
         };
@@ -291,7 +291,7 @@ pub(super) fn death(
 ) -> Option<(Verdict, Death)> {
     let verdict = judge_at(flow, due);
     let by_reset = flow.resets().any(Reset::is_effective);
-    let repeats = Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters.retransmissions).max();
+    let repeats = Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters().retransmissions).max();
     let is_death = match (check, verdict.id) {
         (_, VerdictId::Graceful | VerdictId::Open | VerdictId::Refused) => false,
         (Check::Settled, VerdictId::IdleClose | VerdictId::HalfClosedTimeout) => true,

@@ -1,7 +1,7 @@
 //! The counts of a watch in Prometheus' text format 0.0.4.
 //!
-//! The number of series is bounded: services are named for the first 256 pairs of verdict and service, further ones are
-//! counted as `others` (see [`tally`](super::tally)). A counter never moves from one name to another, so that rates stay right.
+//! The number of series is bounded: the 256 pairs of verdict and service with most deaths are named, the others are counted as
+//! `others` (see [`Deaths`](super::tally::Deaths)). No count moves from one name to another, so that rates stay right.
 
 use std::fmt::Write as _;
 
@@ -26,8 +26,8 @@ pub fn text(moment: &Moment<'_, '_>, found: &Found) -> String {
     page.plain("flows_evicted_total", "counter", "Flows that had to leave for want of memory.", tally.evicted);
     silences(&mut page, found);
     page.head("idlegap_deaths_total", "counter", "Flows that died, by verdict and service.");
-    for ((verdict, service), count) in &tally.deaths {
-        page.sample("idlegap_deaths_total", &[("verdict", verdict), ("service", service)], *count);
+    for (verdict, service, count) in tally.deaths.iter() {
+        page.sample("idlegap_deaths_total", &[("verdict", verdict), ("service", service)], count);
     }
     page.head("idlegap_resets_total", "counter", "RSTs, by who sent them.");
     for origin in ["endpoint", "middlebox", "unknown"] {

@@ -86,10 +86,12 @@ pub enum Ended {
     EndOfInput,
     /// The source failed.
     Failed(Error),
+    /// Whoever listens failed.
+    Unheard,
 }
 
 /// Everything that came of it.
-pub struct Watched {
+pub struct Watched<E> {
     /// Why it ended.
     pub ended: Ended,
     /// The analysis.
@@ -98,23 +100,25 @@ pub struct Watched {
     pub info: CaptureInfo,
     /// Packets taken in.
     pub packets: u64,
-    /// The last time of the capture's clock.
+    /// The last time of the capture's clock; where it showed none, this machine's.
     pub last: Timestamp,
     /// Packets that could not be recorded.
     pub unrecorded: u64,
+    /// What went wrong, or right again, with the recording since the last look.
+    pub troubles: Vec<String>,
+    /// What kept the audience from listening to the end.
+    pub heard: Result<(), E>,
 }
 
-/// Watches until somebody or something ends it.
-///
-/// # Errors
-/// If the audience fails.
+/// Watches until somebody or something ends it. An audience that fails ends it too, but takes nothing from what was recorded
+/// and analysed.
 pub fn pump<A: Audience>(
     source: &mut dyn Source,
     watch: Watch<'_>,
     recorder: Option<Recorder>,
     limits: Limits,
     audience: &mut A,
-) -> Result<Watched, A::Error> {
+) -> Watched<A::Error> {
     let clock = EdgeClock::new();
     let mut pump = Pump {
         watch,
@@ -127,11 +131,16 @@ pub fn pump<A: Audience>(
         asked: Span::ZERO,
         counters: None,
     };
-    let ended = pump.run(source, audience)?;
+    let (ended, mut heard) = match pump.run(source, audience) {
+        Ok(ended) => (ended, Ok(())),
+        Err(error) => (Ended::Unheard, Err(error)),
+    };
     pump.close(source, &ended);
     pump.watch.close();
-    pump.tell(audience)?;
-    Ok(pump.finish(ended, source.info()))
+    if heard.is_ok() {
+        heard = pump.tell(audience);
+    }
+    pump.finish(ended, source.info(), heard)
 }
 
 struct Pump<'w> {
@@ -268,7 +277,7 @@ impl Pump<'_> {
 
     /// The end of a capture that could go on is told by the clock; the end of one that cannot, by its last record.
     fn close(&mut self, source: &mut dyn Source, ended: &Ended) {
-        let goes_on = matches!(ended, Ended::Stopped | Ended::Duration);
+        let goes_on = matches!(ended, Ended::Stopped | Ended::Duration | Ended::Unheard);
         let passed = self.clock.now().map(|now| now.plus(Span::ZERO.minus(LAG)));
         let news = passed.filter(|passed| goes_on && self.watch.clock().is_some_and(|clock| clock < *passed));
         if let Some(passed) = news {
@@ -284,10 +293,11 @@ impl Pump<'_> {
         }
     }
 
-    fn finish(self, ended: Ended, info: CaptureInfo) -> Watched {
-        let last = self.watch.clock().unwrap_or_default();
+    fn finish<E>(mut self, ended: Ended, info: CaptureInfo, heard: Result<(), E>) -> Watched<E> {
+        let last = self.watch.clock().unwrap_or_else(EdgeClock::today);
         let unrecorded = self.recorder.as_ref().map_or(0, Recorder::lost);
-        Watched { ended, outcome: self.watch.finish(), info, packets: self.packets, last, unrecorded }
+        let troubles = self.recorder.as_mut().map(Recorder::take_troubles).unwrap_or_default();
+        Watched { ended, outcome: self.watch.finish(), info, packets: self.packets, last, unrecorded, troubles, heard }
     }
 }
 

@@ -3,7 +3,8 @@
 //! pcapng, nanoseconds. A tick of the watch is written as an interface statistics block that counts nothing, losses as one
 //! that counts them, in their places between the packets, so that the recording played again gives the same events. Files
 //! are cut by size and by time of capture; with a ring the oldest leaves when a new one begins. A full disk costs packets
-//! of the recording, which are counted, and not the watch: blocks are written whole or not at all, and it is tried again.
+//! of the recording, which are counted, and not the watch: blocks are written whole or not at all, and it is tried again, in
+//! the same file as a further section of it. With a ring the oldest file makes room first.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -78,7 +79,8 @@ impl Recorder {
             lost: 0,
             troubles: Vec::new(),
         };
-        recorder.begin_file()?;
+        let path = recorder.next_path();
+        recorder.begin_file(path)?;
         Ok(recorder)
     }
 
@@ -90,8 +92,10 @@ impl Recorder {
         }
         self.write(record.time, |recorder, writer| {
             let interface = recorder.interface(writer, record.interface, record.link)?;
+            let told = (!record.told.is_nothing()).then(|| record.told.to_string());
+            let comments: Vec<&str> = told.iter().map(String::as_str).collect();
             // A time before 1970 cannot be expressed.
-            let written = writer.packet(interface, record.time, record.data, record.original_len, &[]);
+            let written = writer.packet(interface, record.time, record.data, record.original_len, &comments);
             recorder.waiting += u64::from(written.is_ok());
             recorder.lost += u64::from(written.is_err());
             Ok(())
@@ -117,9 +121,13 @@ impl Recorder {
     pub fn flush(&mut self, now: Timestamp) {
         let Some(writer) = &mut self.writer else { return };
         if let Err(error) = writer.get_mut().write_out() {
-            self.fail(now, &error);
-        } else {
-            self.waiting = 0;
+            self.fail(now, &self.current(), &error);
+            return;
+        }
+        // Only what has been written shows that there is room again.
+        if std::mem::take(&mut self.waiting) > 0 && self.failed.take().is_some() {
+            let lost = plural(self.lost, "packet");
+            self.troubles.push(format!("recording goes on in {}; {lost} not recorded", self.current()));
         }
     }
 
@@ -174,22 +182,16 @@ impl Recorder {
             return;
         }
         self.flush(now);
-        match self.begin_file() {
-            Ok(()) => {
-                self.opened = Some(now);
-                if self.failed.take().is_some() {
-                    let lost = plural(self.lost, "packet");
-                    self.troubles.push(format!("recording goes on in {}; {lost} not recorded", self.current()));
-                }
-            }
-            Err(error) => self.fail(now, &error),
+        let path = self.next_path();
+        match self.begin_file(path.clone()) {
+            Ok(()) => self.opened = Some(now),
+            Err(error) => self.fail(now, &path.display().to_string(), &error),
         }
     }
 
-    fn begin_file(&mut self) -> io::Result<()> {
-        let path = self.next_path();
+    /// Begins a file, or goes on with the last one after a failure: what is there is proof.
+    fn begin_file(&mut self, path: PathBuf) -> io::Result<()> {
         let is_again = self.files.back() == Some(&path);
-        // Appended to where it is the same file after a failure: what is there is proof.
         let file = match is_again {
             true => File::options().append(true).open(&path)?,
             false => File::create(&path)?,
@@ -209,16 +211,23 @@ impl Recorder {
 
     fn remove_oldest(&mut self) {
         while self.options.ring.is_some_and(|most| self.files.len() > most.max(1)) {
-            let Some(oldest) = self.files.pop_front() else { return };
-            if let Err(error) = fs::remove_file(&oldest) {
-                self.troubles.push(format!("cannot remove {}: {error}", oldest.display()));
-            }
+            self.remove_first();
+        }
+    }
+
+    fn remove_first(&mut self) {
+        let Some(oldest) = self.files.pop_front() else { return };
+        if let Err(error) = fs::remove_file(&oldest) {
+            self.troubles.push(format!("cannot remove {}: {error}", oldest.display()));
         }
     }
 
     fn next_path(&mut self) -> PathBuf {
         if !self.options.rotates() {
             return self.options.path.clone();
+        }
+        if let Some(last) = self.files.back().filter(|_| self.failed.is_some()) {
+            return last.clone();
         }
         self.number = self.number.saturating_add(1);
         numbered(&self.options.path, self.number)
@@ -229,11 +238,13 @@ impl Recorder {
     }
 
     /// The disk refused: what waited is lost, the file ends with its last whole block.
-    fn fail(&mut self, now: Timestamp, error: &io::Error) {
+    fn fail(&mut self, now: Timestamp, name: &str, error: &io::Error) {
         self.writer = None;
         self.lost += std::mem::take(&mut self.waiting);
+        if self.options.ring.is_some() && self.files.len() > 1 {
+            self.remove_first();
+        }
         if self.failed.is_none() {
-            let name = self.current();
             self.troubles.push(format!("cannot record to {name}: {error}; the watch goes on, and so does the attempt"));
         }
         self.failed = Some(now);
@@ -292,6 +303,7 @@ impl Write for Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Told;
 
     fn options(path: PathBuf) -> Options {
         let (rotate_size, rotate_time, ring) = (None, None, None);
@@ -300,7 +312,7 @@ mod tests {
 
     fn record(second: i64, frame: u64, data: &[u8]) -> Record<'_> {
         let time = Timestamp::from_nanos(second * 1_000_000_000);
-        Record { time, frame, link: LinkType(1), interface: 0, data, original_len: 1_500 }
+        Record { time, frame, link: LinkType(1), interface: 0, data, original_len: 1_500, told: Told::NOTHING }
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -336,6 +348,40 @@ mod tests {
         assert!(lengths.iter().all(|length| *length < 10_000 + 700), "{lengths:?}");
     }
 
+    /// A disk that is full for a while costs what comes meanwhile; what comes later is a further section of the same file.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_recording_that_goes_on_is_one_file() {
+        use crate::capture::{Input, Reader};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.pcapng");
+        let mut recorder =
+            Recorder::new(Options { rotate_size: Some(1_000_000), ring: Some(3), ..options(path) }).unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        for second in 0..40 {
+            recorder.packet(&record(second, second as u64 + 1, &[0; 60]));
+            if second == 5 {
+                // As if the disk had filled up.
+                recorder.writer.as_mut().unwrap().get_mut().file = full.try_clone().unwrap();
+            }
+            recorder.flush(Timestamp::from_nanos(second * 1_000_000_000));
+        }
+        // Lost: the packet of 5 s, and those until the next attempt, 10 s later.
+        assert_eq!(recorder.lost(), 10);
+        let troubles = recorder.take_troubles();
+        assert!(
+            troubles.len() == 2 && troubles[1].contains("goes on") && troubles[1].contains("10 packets"),
+            "{troubles:?}"
+        );
+        assert_eq!(names(folder.path()), ["w-00001.pcapng"]);
+        let mut reader = Reader::open(&Input::Path(folder.path().join("w-00001.pcapng"))).unwrap();
+        let mut seconds = Vec::new();
+        while let Some(record) = reader.next_record().unwrap() {
+            seconds.push(record.time.as_nanos() / 1_000_000_000);
+        }
+        assert_eq!(seconds, (0..5).chain(15..40).collect::<Vec<_>>());
+    }
+
     /// `/dev/full` takes nothing.
     #[cfg(target_os = "linux")]
     #[test]
@@ -346,6 +392,7 @@ mod tests {
             recorder.flush(Timestamp::from_nanos(second * 1_000_000_000));
         });
         let troubles = recorder.take_troubles();
+        assert_eq!(troubles.len(), 1, "{troubles:?}");
         assert!(troubles[0].contains("No space left") && troubles[0].contains("/dev/full"), "{troubles:?}");
         assert_eq!(recorder.lost(), 40);
     }

@@ -9,6 +9,8 @@ pub(super) struct Cursor<'a> {
     pub(super) bytes: &'a [u8],
     /// How many bytes there were on the wire, as far as the headers read so far say: they may be more or fewer than captured.
     pub(super) wire_len: u32,
+    /// The most that `wire_len` can be: a header around this one says how many bytes it carries.
+    bound: u32,
     /// Where `bytes` starts in the frame.
     offset: u32,
 }
@@ -16,7 +18,7 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// The start of a frame. A capture that claims fewer bytes on the wire than it holds is not believed.
     pub(super) fn new(bytes: &'a [u8], original_len: u32) -> Self {
-        Self { bytes, wire_len: original_len.max(saturated(bytes.len())), offset: 0 }
+        Self { bytes, wire_len: original_len.max(saturated(bytes.len())), bound: u32::MAX, offset: 0 }
     }
 
     /// Where this is in the frame.
@@ -38,13 +40,26 @@ impl<'a> Cursor<'a> {
     pub(super) fn advance(self, count: usize) -> Self {
         let bytes = self.bytes.get(count..).unwrap_or_default();
         let count = saturated(count);
-        Self { bytes, wire_len: self.wire_len.saturating_sub(count), offset: self.offset.saturating_add(count) }
+        Self {
+            bytes,
+            wire_len: self.wire_len.saturating_sub(count),
+            bound: self.bound.saturating_sub(count),
+            offset: self.offset.saturating_add(count),
+        }
     }
 
-    /// The same place, where a length field says that `wire_len` bytes follow: padding behind them is cut off.
+    /// The same place, where a length field says that `wire_len` bytes follow: padding behind them is cut off. It counts
+    /// also where that is more than the frame had, since tools shorten frames, but not against a header around this one.
     pub(super) fn limit(self, wire_len: u32) -> Self {
+        let wire_len = wire_len.min(self.bound);
         let bytes = self.bytes.get(..wire_len as usize).unwrap_or(self.bytes);
         Self { bytes, wire_len, ..self }
+    }
+
+    /// The same place, where a header around it says that it carries `bound` bytes: no length field within counts for more.
+    pub(super) fn enclose(self, bound: u32) -> Self {
+        let bound = bound.min(self.bound);
+        Self { bound, ..self }.limit(bound.min(self.wire_len))
     }
 
     /// Stops here for `reason`.

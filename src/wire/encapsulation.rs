@@ -36,11 +36,14 @@ fn has_control_word(at: Cursor<'_>) -> bool {
     ether_type(at.advance(CONTROL_WORD_LEN)) || !ether_type(at)
 }
 
-/// Reads a PPPoE header of the session stage (RFC 2516 4).
+/// Reads a PPPoE header of the session stage (RFC 2516 4), which says how much it carries. A length of zero, which no PPP packet
+/// has, stands for one that the network card had still to fill in.
 pub(super) fn pppoe(at: Cursor<'_>) -> Step<'_> {
-    let [version_and_type, code, ..] = *at.head::<PPPOE_LEN>(Layer::Link)?;
+    let [version_and_type, code, _, _, len @ ..] = *at.head::<PPPOE_LEN>(Layer::Link)?;
+    let body = at.advance(PPPOE_LEN);
     match (version_and_type, code) {
-        (0x11, 0) => Ok((Header::Ppp, at.advance(PPPOE_LEN))),
+        (0x11, 0) if len == [0, 0] => Ok((Header::Ppp, body)),
+        (0x11, 0) => Ok((Header::Ppp, body.enclose(u16::from_be_bytes(len).into()))),
         (0x11, _) => Err(at.not_tcp(Layer::Link, 0x8864u16)),
         _ => Err(at.bad(Layer::Link, "VER/TYPE", version_and_type)),
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::options::{hash, options};
 use super::{Flags, LinkInfo, Segment, ip};
+use crate::capture::Told;
 use crate::seq::Seq;
 
 const TCP_LEN: usize = 20;
@@ -115,6 +116,7 @@ fn segment<'a>(packet: &Packet<'a>, link: LinkInfo) -> Option<Segment<'a>> {
         fragment: None,
         link,
         tunnel: None,
+        told: Told::NOTHING,
     })
 }
 

@@ -27,7 +27,22 @@ const OTHER_EXPERIMENTS: [[u8; 2]; 5] = [[0x45, 0x4e], [0xe2, 0xd4], [0xac, 0xce
 
 /// Reads the options up to the end of the list, or to where it stops making sense. An option of a known kind but with a
 /// length that this kind cannot have is passed over, as receivers do.
-pub(super) fn options(mut bytes: &[u8]) -> Options {
+#[inline]
+pub(super) fn options(bytes: &[u8]) -> Options {
+    let mut options = Options::default();
+    match bytes {
+        [] => {}
+        // What nearly every segment with timestamps carries (RFC 7323 appendix A).
+        [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, data @ ..] if data.len() == 8 => {
+            read(&mut options, TIMESTAMPS, data);
+        }
+        _ => return list(bytes),
+    }
+    options
+}
+
+/// The options in a list of any form.
+fn list(mut bytes: &[u8]) -> Options {
     let mut options = Options::default();
     loop {
         bytes = match bytes {
@@ -46,6 +61,7 @@ pub(super) fn options(mut bytes: &[u8]) -> Options {
     }
 }
 
+#[inline]
 fn read(options: &mut Options, kind: u8, data: &[u8]) {
     match (kind, data) {
         (TIMESTAMPS, [a, b, c, d, e, f, g, h]) => {
@@ -63,17 +79,11 @@ fn read(options: &mut Options, kind: u8, data: &[u8]) {
     }
 }
 
-/// The blocks of a SACK option (RFC 2018 3), or none where it holds no whole number of them.
-fn sack(data: &[u8]) -> [Option<(Seq, Seq)>; 4] {
-    let mut blocks = [None; 4];
-    let (edges, rest) = data.as_chunks::<8>();
-    if rest.is_empty() {
-        for (block, [a, b, c, d, e, f, g, h]) in blocks.iter_mut().zip(edges) {
-            let (left, right) = (u32::from_be_bytes([*a, *b, *c, *d]), u32::from_be_bytes([*e, *f, *g, *h]));
-            *block = Some((Seq(left), Seq(right)));
-        }
-    }
-    blocks
+/// The first block of a SACK option (RFC 2018 3), or none where it holds no whole number of them.
+fn sack(data: &[u8]) -> Option<(Seq, Seq)> {
+    let ([[a, b, c, d, e, f, g, h], ..], []) = data.as_chunks::<8>() else { return None };
+    let (left, right) = (u32::from_be_bytes([*a, *b, *c, *d]), u32::from_be_bytes([*e, *f, *g, *h]));
+    Some((Seq(left), Seq(right)))
 }
 
 /// Reads an option of a kind that experiments share. An experiment opens with its identifier (RFC 6994 3), the address of a
@@ -102,6 +112,9 @@ fn toa(kind: u8, data: &[u8]) -> Option<SocketAddr> {
 pub(super) fn hash(bytes: &[u8]) -> u32 {
     /// 2^64 divided by the golden ratio, made odd: spreads every input bit over the upper half of the product.
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    if bytes.is_empty() {
+        return 0;
+    }
     let (words, rest) = bytes.as_chunks::<4>();
     let mut state = bytes.len() as u64;
     for word in words {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::BitOr;
 
+use crate::capture::Told;
 use crate::seq::Seq;
 
 /// The control bits of a TCP header (RFC 9293 3.1), CWR, ECE and the former NS bit included.
@@ -87,8 +88,8 @@ pub struct Options {
     pub sack_permitted: bool,
     /// TSval and TSecr (RFC 7323 3.2).
     pub timestamps: Option<(u32, u32)>,
-    /// Up to four SACK blocks, left and right edge; the first may be a DSACK (RFC 2883).
-    pub sack: [Option<(Seq, Seq)>; 4],
+    /// Left and right edge of the first SACK block: the latest one (RFC 2018 4), or a DSACK (RFC 2883).
+    pub sack: Option<(Seq, Seq)>,
     /// Fast Open cookie or cookie request (RFC 7413), the experimental form (254 with magic 0xF989) included.
     pub fast_open: bool,
     /// Multipath TCP (RFC 8684) in any of its subtypes.
@@ -177,6 +178,8 @@ pub struct Segment<'a> {
     pub link: LinkInfo,
     /// The innermost tunnel that carried the segment.
     pub tunnel: Option<Tunnel>,
+    /// What its payload told, if that is not here any more.
+    pub told: Told,
 }
 
 impl Segment<'_> {

@@ -8,6 +8,7 @@ use super::cursor::Cursor;
 use super::ip::Packet;
 use super::options::{hash, options};
 use super::{Damaged, Flags, Layer, Outer, Segment, Skip};
+use crate::capture::Told;
 use crate::seq::Seq;
 
 /// Bytes of the header in front of its options.
@@ -44,6 +45,7 @@ pub(super) fn segment<'a>(packet: &Packet, at: Cursor<'a>, outer: &Outer) -> Res
         fragment: packet.fragment,
         link: outer.link,
         tunnel: outer.tunnel,
+        told: Told::NOTHING,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Every way in which a segment can be wrapped, rewritten.
 
-use idlegap::capture::{LinkType, Record};
+use idlegap::capture::{LinkType, Record, Told};
 use idlegap::evidence::pseudonyms::{Key, Pseudonyms};
 use idlegap::evidence::rewrite::Rewriter;
 use idlegap::time::Timestamp;
@@ -16,7 +16,15 @@ fn pseudonyms() -> Pseudonyms {
 
 fn record(link: u16, data: &[u8]) -> Record<'_> {
     let original_len = data.len() as u32;
-    Record { time: Timestamp::default(), frame: 1, link: LinkType(link), interface: 0, data, original_len }
+    Record {
+        time: Timestamp::default(),
+        frame: 1,
+        link: LinkType(link),
+        interface: 0,
+        data,
+        original_len,
+        told: Told::NOTHING,
+    }
 }
 
 fn segment<'a>(name: &str, decoded: Decoded<'a>) -> Segment<'a> {

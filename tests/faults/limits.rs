@@ -1,6 +1,6 @@
 //! Counters and clocks at the ends of their ranges.
 
-use idlegap::capture::{LinkType, Record};
+use idlegap::capture::{LinkType, Record, Told};
 use idlegap::script::Script;
 use idlegap::time::{Span, Timestamp};
 
@@ -31,6 +31,7 @@ fn analyse(change: impl Fn(usize, &mut Record<'_>)) -> Outcome {
             interface: 0,
             data: &frame.bytes,
             original_len: frame.original_len,
+            told: Told::NOTHING,
         };
         change(index, &mut record);
         observer.push(&record);

@@ -54,15 +54,20 @@ fn a_disk_that_fills_up() {
     // Many generations make a report of many kilobytes.
     capture.extend(samples::pcap().split_off(24).repeat(100));
     fs::write(&path, capture).unwrap();
-    let unshare = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_idlegap")])
-        .args([disk.to_str().unwrap(), &path])
-        .output();
-    let Ok(output) = unshare else { return eprintln!("NOT TESTED: unshare is not installed") };
+    // Root needs no namespace of users, and may not have one.
+    let namespaces: [&[&str]; 2] = [&["--user", "--map-root-user", "--mount"], &["--mount"]];
+    let mut outputs = namespaces.iter().filter_map(|namespaces| {
+        let arguments = ["sh", "-c", script, env!("CARGO_BIN_EXE_idlegap"), disk.to_str()?, &path];
+        Command::new("unshare").args(*namespaces).args(arguments).output().ok()
+    });
+    let was_mounted = |output: &std::process::Output| {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        !complaint.contains("unshare") && !complaint.contains("mount")
+    };
+    let Some(output) = outputs.find(was_mounted) else {
+        return eprintln!("NOT TESTED: this machine mounts no file system for a test");
+    };
     let complaint = String::from_utf8_lossy(&output.stderr);
-    if complaint.contains("unshare") || complaint.contains("mount") {
-        return eprintln!("NOT TESTED: {complaint}");
-    }
     assert_eq!(String::from_utf8_lossy(&output.stdout), "2\nold\nreport\n", "{complaint}");
     assert!(complaint.contains("No space left on device"), "{complaint}");
 }

@@ -9,7 +9,8 @@ use idlegap::time::Span;
 use proptest::prelude::*;
 
 use crate::conversation::conversation;
-use crate::packets::{Packet, analyse, end_mark, end_of, packets, plain};
+use crate::observe::Observer;
+use crate::packets::{Packet, analyse, end_mark, end_of, packets, plain, record};
 use crate::story::{Names, tales};
 use crate::{by_port, config, same, same_lines, told};
 
@@ -65,6 +66,42 @@ proptest! {
         let number = |frame: FrameId| numbers[frame.number as usize - 1].expect("a frame of this conversation");
         let among = tales(&analyse(&among), &Names { end: &mine_only, frame: &number });
         same(&told(&analyse(&alone)), &among)?;
+    }
+
+    /// What flows of one service say of each other does not depend on when, from which numbers and in how many files they
+    /// were captured.
+    #[test]
+    fn together(talks in prop::collection::vec((conversation(1), 0..9_000_i64), 2..5), turns in (any::<u32>(), any::<u32>()), cut in any::<prop::sample::Index>()) {
+        let of_one_service = |turns: (u32, u32), shift: Span| {
+            let mut all: Vec<Packet> = Vec::new();
+            for (port, (talk, late)) in (40_000..).zip(&talks) {
+                let mut script = rotated(&talk.0, turns);
+                for flow in &mut script.flows {
+                    flow.initiator.set_port(port);
+                    flow.responder.set_port(443);
+                }
+                let shift = shift.plus(Span::from_millis(*late));
+                all.extend(packets(&script).into_iter().map(|packet| Packet { time: packet.time.plus(shift), ..packet }));
+            }
+            all.sort_by_key(|packet| packet.time);
+            all
+        };
+        let side = |end: Socket| Some(if end.port >= 40_000 { "left" } else { "right" });
+        let plainly = of_one_service((0, 0), Span::ZERO);
+        let whole = tales(&analyse(&plainly), &Names { end: &side, frame: &plain });
+        let moved = of_one_service(turns, Span::from_secs(86_399));
+        same(&whole, &tales(&analyse(&moved), &Names { end: &side, frame: &plain }))?;
+        let cut = cut.index(plainly.len());
+        let mut observer = Observer::new();
+        for (index, packet) in plainly.iter().enumerate() {
+            if index == cut {
+                observer.begin_file(1);
+            }
+            let before = if index >= cut { cut } else { 0 };
+            observer.push(&record(packet, (index - before + 1) as u64));
+        }
+        let number = |frame: FrameId| u64::from(frame.number) + if frame.file == 1 { cut as u64 } else { 0 };
+        same(&whole, &tales(&observer.finish(), &Names { end: &side, frame: &number }))?;
     }
 
     /// Addresses decide which end of a key is the lower one, and nothing else.

@@ -1,6 +1,6 @@
 //! Captures in memory, and what may be done to them.
 
-use idlegap::capture::{LinkType, Record};
+use idlegap::capture::{LinkType, Record, Told};
 use idlegap::flow::FrameId;
 use idlegap::script::Script;
 use idlegap::time::{Span, Timestamp};
@@ -54,7 +54,15 @@ pub(crate) fn analyse(packets: &[Packet]) -> Outcome {
 /// The packet as frame number `frame` of a capture.
 pub(crate) fn record(packet: &Packet, frame: u64) -> Record<'_> {
     let Packet { time, bytes, original_len, .. } = packet;
-    Record { time: *time, frame, link: LINK, interface: 0, data: bytes, original_len: *original_len }
+    Record {
+        time: *time,
+        frame,
+        link: LINK,
+        interface: 0,
+        data: bytes,
+        original_len: *original_len,
+        told: Told::NOTHING,
+    }
 }
 
 /// Frames by their numbers in the only file.

@@ -87,6 +87,48 @@ fn told(report: &Value) -> Vec<Value> {
     report["flows"].as_array().expect("flows").iter().map(verdict).collect()
 }
 
+/// Every number of a frame, as it would be if each frame had come twice: number 5 is 9 then.
+fn doubled(value: &mut Value) {
+    let double = |number: &mut Value| {
+        if let Some(frame) = number.as_u64() {
+            *number = (2 * frame - 1).into();
+        }
+    };
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match name.as_str() {
+                    "frame" | "first_frame" | "start_frame" | "end_frame" | "since_frame" => double(member),
+                    "frames" => member.as_array_mut().into_iter().flatten().for_each(double),
+                    _ => doubled(member),
+                }
+            }
+        }
+        Value::Array(members) => members.iter_mut().for_each(doubled),
+        _ => {}
+    }
+}
+
+/// Without the counts of frames that were captured again, and without the numbers of frames in display filters.
+fn without_copies(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.remove("duplicate_frames");
+            members.remove("filters");
+            members.values_mut().for_each(without_copies);
+        }
+        Value::Array(members) => members.iter_mut().for_each(without_copies),
+        _ => {}
+    }
+}
+
+/// What is said of the quality of the only file.
+fn quality(arguments: &[&str], file: &Path) -> Vec<Value> {
+    let output = program().args(["--format", "json"]).args(arguments).arg(file).output().expect("the program starts");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("an object");
+    report["captures"][0]["quality"].as_array().expect("a list").clone()
+}
+
 /// A conversation beside another one, as a capture that goes on for a while.
 fn both(one: &crate::conversation::Conversation, other: &crate::conversation::Conversation) -> Vec<Packet> {
     let mut all = [packets(&one.0), packets(&other.0)].concat();
@@ -130,6 +172,32 @@ proptest! {
                 prop_assert_eq!(&report(&["--threads", threads], &[&path]), &whole, "{} threads", threads);
             }
         }
+    }
+
+    /// A mirror port that shows every frame twice adds a note on the quality, and nothing else changes.
+    #[test]
+    fn with_every_frame_twice(one in conversation(1), other in conversation(2)) {
+        let once = both(&one, &other);
+        let twice: Vec<Packet> = once.iter().flat_map(|packet| [packet.clone(), packet.clone()]).collect();
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = ["once", "twice"].map(|name| folder.path().join(name));
+        for (path, packets) in paths.iter().zip([&once, &twice]) {
+            fs::write(path, pcap(packets)).expect("a file");
+        }
+        let [mut before, mut after] = paths.each_ref().map(|path| report(&[], &[path]));
+        doubled(&mut before);
+        without_copies(&mut before);
+        without_copies(&mut after);
+        for part in ["flows", "services", "findings"] {
+            prop_assert_eq!(&after[part], &before[part], "{}", part);
+        }
+        let [before, after] = paths.each_ref().map(|path| quality(&[], path));
+        let is_new = |note: &&Value| note["id"] == "duplicates";
+        prop_assert!(after.iter().any(|note| is_new(&note)));
+        let others = |notes: &[Value]| -> Vec<Value> {
+            notes.iter().filter(|note| !is_new(note)).map(|note| note["id"].clone()).collect()
+        };
+        prop_assert_eq!(others(&after), others(&before));
     }
 
     /// Rotated files tell what the whole tells. Frames are numbered by file, so that only what has none is compared.

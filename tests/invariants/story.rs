@@ -76,7 +76,7 @@ impl<'a> Teller<'a> {
 
     fn end(&self, direction: Direction, facts: &mut Vec<String>) {
         let (name, end) = (self.from(direction), self.flow.end(direction));
-        facts.push(format!("{name} {:?}", end.counters));
+        facts.push(format!("{name} {:?}", end.counters()));
         facts.push(format!("{name} fin {} {:?} {:?}", end.fin_end.is_some(), end.top, end.ack_delay));
         facts.push(format!("{name} silent for {:?}", end.silence.length));
         if let Some(probes) = self.flow.probes(direction) {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -98,6 +97,15 @@ impl Scene {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// How many frames tshark reads; `None` where it is missing.
+    pub(crate) fn frames_by_tshark(&self, file: &str) -> Option<u64> {
+        let mut tshark = Command::new("tshark");
+        let output =
+            tshark.args(["-n", "-T", "fields", "-e", "frame.number", "-r"]).arg(self.path(file)).output().ok()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Some(output.stdout.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()).count() as u64)
+    }
+
     fn path(&self, file: &str) -> std::path::PathBuf {
         self.folder.path().join(file)
     }
@@ -115,10 +123,9 @@ fn missing() -> Option<String> {
     ["ip", "nft", "ethtool", "sysctl", "python3"].iter().find(lacks).map(|tool| format!("{tool} is missing"))
 }
 
-/// Whether the kernel confines processes by Landlock.
+/// Whether the kernel confines processes by Landlock: it tells the version of its interface (landlock_create_ruleset(2)).
 pub(crate) fn has_landlock() -> bool {
-    Path::new("/sys/kernel/security/lsm")
-        .exists()
-        .then(|| fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default())
-        .is_some_and(|modules| modules.contains("landlock"))
+    let ask = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))";
+    let told = Command::new("python3").args(["-c", ask]).output().map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&told).trim().parse().is_ok_and(|version: i32| version > 0)
 }

@@ -9,9 +9,11 @@ code and whatever else the scene knows), and the recording.
 
 import json
 import pathlib
+import shutil
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -163,7 +165,46 @@ def burst(lab, idlegap, folder):
     return watch, {}
 
 
-SCENES = {"lvs": lvs, "conntrack": conntrack, "everywhere": everywhere, "unplugged": unplugged, "burst": burst}
+def filled(lab, idlegap, folder):
+    """The disk of the recording is full for a while."""
+    client, server = lab.pair()
+    listener = server.listen(7000)
+    disk = folder / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], check=True)
+    try:
+        (disk / "ballast").write_bytes(bytes(200_000))
+        watch = Watch(client, idlegap, folder, "-i", "to-server", "-w", str(disk / "seen.pcapng"), "tcp port 7000")
+        connection = client.connect("198.51.100.80", 7000)
+        peer, _ = listener.accept()
+
+        def talk(rounds):
+            for _ in range(rounds):
+                connection.sendall(bytes(1_000))
+                drain(peer, 1_000)
+                time.sleep(0.002)
+
+        talk(10)
+        time.sleep(1.5)
+        talk(200)
+        time.sleep(2)
+        (disk / "ballast").unlink()
+        time.sleep(10)
+        talk(10)
+        time.sleep(1.5)
+        code = watch.end()
+        shutil.copy(disk / "seen.pcapng", folder / "seen.pcapng")
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+    return watch, {"code": code}
+
+
+def drain(connection, octets):
+    while octets > 0:
+        octets -= len(connection.recv(octets))
+
+
+SCENES = {"filled": filled, "lvs": lvs, "conntrack": conntrack, "everywhere": everywhere, "unplugged": unplugged, "burst": burst}
 
 
 def main():

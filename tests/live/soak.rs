@@ -28,7 +28,7 @@ fn a_flood_of_flows_holds_its_memory() {
         text
     });
     let mut peaks = Vec::new();
-    let mut flood = Flood::begin(BufWriter::with_capacity(1 << 16, stdin));
+    let mut flood = Flood::begin(BufWriter::with_capacity(1 << 16, stdin), DYING);
     for number in 0..flows {
         flood.flow(number);
         if number % (flows / 10) == flows / 10 - 1 {
@@ -36,7 +36,7 @@ fn a_flood_of_flows_holds_its_memory() {
             peaks.extend(resident_kib(child.id()));
         }
     }
-    flood.end();
+    flood.end(flows);
     let text = reader.join().unwrap();
     assert!(child.wait().unwrap().success());
     let summary: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -67,8 +67,10 @@ fn resident_kib(pid: u32) -> Option<u64> {
 }
 
 /// Flows, one every 100 µs: handshake, request, answer and both FINs, or a request and a RST of a box 20 s later.
-struct Flood<W: Write> {
-    out: W,
+pub(crate) struct Flood<W: Write> {
+    pub(crate) out: W,
+    /// One flow in so many is reset.
+    dying: u32,
     /// RSTs that are due: when, and of which flow.
     due: std::collections::VecDeque<(u64, u32)>,
 }
@@ -77,15 +79,15 @@ const STEP_MICROS: u64 = 100;
 const SILENCE_MICROS: u64 = 20_000_000;
 
 impl<W: Write> Flood<W> {
-    fn begin(mut out: W) -> Self {
+    pub(crate) fn begin(mut out: W, dying: u32) -> Self {
         let mut header = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         header.extend(65_535_u32.to_le_bytes());
         header.extend(101_u32.to_le_bytes());
         out.write_all(&header).unwrap();
-        Self { out, due: std::collections::VecDeque::new() }
+        Self { out, dying, due: std::collections::VecDeque::new() }
     }
 
-    fn flow(&mut self, number: u32) {
+    pub(crate) fn flow(&mut self, number: u32) {
         let now = u64::from(number) * STEP_MICROS;
         while self.due.front().is_some_and(|(due, _)| *due <= now) {
             let (due, dead) = self.due.pop_front().unwrap();
@@ -100,7 +102,7 @@ impl<W: Write> Flood<W> {
         self.segment(now + 20, number, true, ACK, (1000, 5000), 0);
         self.segment(now + 30, number, true, PUSH, (1000, 5000), 10);
         self.segment(now + 40, number, false, ACK, (5000, 1010), 0);
-        if number.is_multiple_of(DYING) {
+        if number.is_multiple_of(self.dying) {
             self.due.push_back((now + 40 + SILENCE_MICROS, number));
             return;
         }
@@ -116,12 +118,12 @@ impl<W: Write> Flood<W> {
         self.segment(due + 4, number, true, 20, (1010, 5000), 0);
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self, flows: u32) {
         while let Some((due, number)) = self.due.pop_front() {
             self.reset(due, number);
         }
         // A second later something else shows that the capture went on.
-        self.segment(u64::from(flows()) * STEP_MICROS + 2 * SILENCE_MICROS, 0, true, 2, (7, 0), 0);
+        self.segment(u64::from(flows) * STEP_MICROS + 2 * SILENCE_MICROS, 0, true, 2, (7, 0), 0);
         self.out.flush().unwrap();
     }
 

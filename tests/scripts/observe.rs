@@ -60,7 +60,10 @@ fn judgement(flow: &Flow, generation: usize, verdict: &idlegap::verdict::Verdict
         interval: settings.interval.map(range),
         count: settings.count,
         gap: verdict.gap.map(|(_, gap)| gap.length),
-        origin: attribution::decisive(flow).map(|(_, who)| who.origin.name().to_owned()),
+        origin: attribution::decisive(flow).map(|(reset, _)| {
+            let who = attribution::attribute_within(flow, reset, verdict);
+            who.origin.name().to_owned()
+        }),
         confidence: Some(verdict.confidence.name().to_owned()),
         half_open: verdict.half_open.map(|direction| direction.sender().to_owned()),
         evidence: verdict.frames.iter().map(|frame| u64::from(frame.number)).collect(),

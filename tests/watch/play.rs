@@ -1,6 +1,6 @@
 //! Packet scripts played to a watch.
 
-use idlegap::capture::{LinkType, Record};
+use idlegap::capture::{LinkType, Record, Told};
 use idlegap::report::units::from_rfc3339;
 use idlegap::script::Script;
 use idlegap::time::{Span, Timestamp};
@@ -55,6 +55,7 @@ impl Play {
                 interface: 0,
                 data: &frame.bytes,
                 original_len,
+                told: Told::NOTHING,
             });
             watch.drain_relabels().for_each(drop);
         }

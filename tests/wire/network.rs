@@ -44,6 +44,37 @@ fn a_length_of_zero_is_that_of_the_frame() {
     assert_eq!(captured(&v6[..90], 70_000).payload_len, 70_000 - 74);
 }
 
+/// RFC 2516 4: the length of the PPPoE payload. What carries the packet says how long it can be, whatever the packet says.
+#[test]
+fn a_packet_is_no_longer_than_what_carries_it() {
+    // Four octets of padding follow the 102 of PPP and IP with 60 octets of payload.
+    let carried = |length: u16, total: u16| {
+        let mut packet = ip4(6, &tcp_with(&[], &[0x61; 60]));
+        packet[2..4].copy_from_slice(&total.to_be_bytes());
+        let [high, low] = length.to_be_bytes();
+        ethernet(0x8864, &cat(&[&[0x11, 0, 0x12, 0x34, high, low, 0x00, 0x21], &packet, &[0; 4]]))
+    };
+    for (length, total, payload) in [
+        (102, 100, 60),
+        (102, 104, 60),
+        (102, 1_400, 60),
+        (102, 0, 60),
+        (62, 100, 20),
+        (1_402, 1_400, 1_360),
+        // Neither is known before the network card has cut the segment up.
+        (0, 0, 64),
+        (0, 100, 60),
+    ] {
+        let frame = carried(length, total);
+        let segment = captured(&frame, frame.len());
+        let there = payload.min(64) as usize;
+        assert_eq!((segment.payload_len, segment.payload.len()), (payload, there), "PPPoE {length}, IP {total}");
+    }
+    // No room for the headers.
+    let frame = carried(41, 100);
+    assert!(matches!(decode(LinkType(1), &frame, frame.len() as u32), Decoded::Damaged(_) | Decoded::Skip(_)));
+}
+
 #[test]
 fn a_jumbogram_tells_its_length_in_an_option() {
     // 70,000 bytes of payload behind the 20 bytes of TCP and the 8 of the options: 70,028, or 0x1118c.

@@ -79,7 +79,7 @@ fn in_files<'a>(frames: &'a [Captured], files: Files<'a>) -> impl Iterator<Item 
 
 fn record<'a>(frame: &'a Captured, number: u64) -> Record<'a> {
     let Captured { time, link, ref bytes, original_len, interface } = *frame;
-    Record { time, frame: number, link, interface, data: bytes, original_len }
+    Record { time, frame: number, link, interface, data: bytes, original_len, told: Told::NOTHING }
 }
 
 fn by_one(frames: &[Captured], files: Files<'_>) -> Vec<Analysis> {
@@ -165,6 +165,8 @@ fn a_thread_that_panics_is_heard_of() {
         original_len: 0,
         interface: 0,
         link: LinkType(1),
+        told: Told::NOTHING,
+        clock: Timestamp::default(),
         what: What::Named,
     };
     let handing_over = || {

@@ -95,8 +95,8 @@ fn data_link(link: LinkType) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Record;
     use crate::capture::filter::Filter;
+    use crate::capture::{Record, Told};
     use crate::time::Timestamp;
 
     /// An IPv4 header and a TCP header from 10.0.0.1:1234 to 10.0.0.2:80, FIN set.
@@ -124,7 +124,15 @@ mod tests {
 
     fn selects(filter: &mut Filter, link: u16, data: &[u8], original_len: u32) -> Result<bool, Error> {
         let time = Timestamp::from_nanos(0);
-        filter.matches(&Record { time, frame: 1, link: LinkType(link), interface: 3, data, original_len })
+        filter.matches(&Record {
+            time,
+            frame: 1,
+            link: LinkType(link),
+            interface: 3,
+            data,
+            original_len,
+            told: Told::NOTHING,
+        })
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::view::View;
 #[cfg(feature = "tui")]
 use crate::analyzer::Labelled;
 use crate::commands::Error;
+use crate::commands::outlet::Outlet;
 use crate::time::{Span, Timestamp};
 use crate::watch::Watch;
 use crate::watch::event::Event;
@@ -33,11 +34,15 @@ pub(super) struct Audience<'a> {
 
 impl Audience<'_> {
     /// The watch is over: the terminal is given back, and what could not be said meanwhile is said.
-    pub(super) fn finish(self) {
+    pub(super) fn finish(self) -> Left {
         #[cfg(feature = "tui")]
-        drop(self.view);
+        let is_stuck = self.view.is_some_and(|view| !view.close());
+        #[cfg(not(feature = "tui"))]
+        let is_stuck = false;
         self.signals.hurry();
         self.held.iter().for_each(|message| self.narrator.note(message));
+        let (outlet, untold) = self.narrator.finish();
+        Left { is_stuck, outlet, untold }
     }
 
     #[cfg(feature = "tui")]
@@ -56,6 +61,16 @@ impl Audience<'_> {
     }
 }
 
+/// What those who listened leave.
+pub(super) struct Left {
+    /// Whether the terminal takes nothing any more.
+    pub(super) is_stuck: bool,
+    /// Events on their way.
+    pub(super) outlet: Option<Outlet>,
+    /// Events that found no room.
+    pub(super) untold: u64,
+}
+
 impl pump::Audience for Audience<'_> {
     type Error = Error;
 
@@ -72,7 +87,7 @@ impl pump::Audience for Audience<'_> {
             view.event(event);
             return Ok(());
         }
-        self.narrator.event(event)
+        self.narrator.event(event, self.signals)
     }
 
     fn look(&mut self, mut moment: Moment<'_, '_>) -> Result<GoOn, Error> {
@@ -86,6 +101,7 @@ impl pump::Audience for Audience<'_> {
         if self.signals.counts() {
             self.narrator.note(&counts(&moment));
         }
+        self.narrator.check()?;
         Ok(if self.signals.stop() { GoOn::Stop } else { GoOn::Yes })
     }
 }

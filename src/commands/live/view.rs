@@ -1,8 +1,9 @@
 //! The view on a terminal: from what the watch shows to the screen, from keys to what is shown.
 
 use std::io;
+use std::sync::Arc;
 
-use super::screen::Screen;
+use super::screen::{Picture, Screen};
 use crate::analyzer::Labelled;
 use crate::commands::Error;
 use crate::watch::event::Event;
@@ -12,14 +13,14 @@ use crate::watch::view::look::Look;
 use crate::watch::view::scene::{Follower, Scene, Title};
 use crate::watch::view::state::{State, Then};
 
-/// A view that is shown. Dropping it gives the terminal back.
+/// A view that is shown.
 pub(super) struct View {
     screen: Screen,
     title: Title,
     look: Look,
     follower: Follower,
     state: State,
-    scene: Option<Scene>,
+    scene: Option<Arc<Scene>>,
 }
 
 impl View {
@@ -49,17 +50,22 @@ impl View {
         self.follower.step(moment, &self.state);
         let stands_still = self.state.paused && self.state.page == before;
         if !stands_still || self.scene.is_none() {
-            self.scene = Some(self.picture(moment));
+            self.scene = Some(Arc::new(self.picture(moment)));
         }
-        if let Some(scene) = &self.scene {
-            self.screen.draw(scene, &self.state, self.look).map_err(failed)?;
+        if let Some(scene) = self.scene.clone() {
+            self.screen.show(Picture { scene, state: self.state.clone(), look: self.look }).map_err(failed)?;
         }
         Ok(GoOn::Yes)
     }
 
+    /// Gives the terminal back; whether it took that.
+    pub(super) fn close(mut self) -> bool {
+        self.screen.close()
+    }
+
     fn heed_keys(&mut self) -> Then {
         for key in self.screen.keys() {
-            let rows = self.scene.as_ref().map(Scene::numbers).unwrap_or_default();
+            let rows = self.scene.as_ref().map(|scene| scene.numbers()).unwrap_or_default();
             let lines = self.scene.as_ref().map_or(0, |scene| scrollable(scene, &self.state, self.look));
             if self.state.press(key, &rows, lines) == Then::Quit {
                 return Then::Quit;
@@ -72,7 +78,7 @@ impl View {
     fn picture(&mut self, moment: &Moment<'_, '_>) -> Scene {
         let new = self.follower.scene(&self.title, moment, &self.state);
         match self.scene.take().filter(|_| self.state.paused) {
-            Some(held) => Scene { details: new.details, ..held },
+            Some(held) => Scene { details: new.details, ..Arc::unwrap_or_clone(held) },
             None => new,
         }
     }

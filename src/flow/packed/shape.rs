@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::coder::Coder;
-use crate::flow::endpoint::{Baseline, Counters, Endpoint, Hole, Silence, Unit};
+use crate::flow::endpoint::{Baseline, Counters, Endpoint, Hole, Rare, Silence, Unit};
 use crate::flow::mark::Mark;
 use crate::flow::resets::{Acceptability, Reset, Trigger};
 use crate::flow::{Direction, Extras, Flow, FlowKey, Orientation, SegmentKind, Socket, Turn};
@@ -50,10 +50,10 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         last_kinds,
         heard,
         probes: _,
-        packet_gaps: _,
-        payload_gaps: _,
+        gaps: _,
         extras,
         heads: _,
+        initiator_spoke,
     } = flow;
     initiator(coder, initiator_is_low);
     let mut by_handshake = *orientation == Orientation::Handshake;
@@ -64,6 +64,7 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         coder.number(&mut wide);
         *stream = u32::try_from(wide).unwrap_or_default();
     });
+    coder.flag(initiator_spoke);
     coder.mark(first);
     end(coder, client, 0);
     end(coder, server, 1);
@@ -121,32 +122,32 @@ fn end(coder: &mut impl Coder, end: &mut Endpoint, side: usize) {
         top,
         fin_end,
         fin_time,
-        last_seq,
         last_ack,
         window,
         window_scale,
         last_octet,
+        last_octet_at,
         timestamps,
         last,
         last_payload,
         payload_spacing,
-        hole,
         dup_acks,
-        last_dup_ack,
-        challenged,
-        timed,
+        timed_at,
+        timed_end,
         ack_delay,
-        counters,
+        packets,
+        payload_bytes,
         baseline,
         silence,
+        rare,
     } = end;
-    for number in [isn, base, snd_nxt, snd_una, fin_end, last_seq] {
+    for number in [isn, base, snd_nxt, snd_una, fin_end] {
         coder.option(number, |coder, number| coder.seq(number, side));
     }
     coder.option(last_ack, |coder, number| coder.seq(number, 1 - side));
     top_of(coder, top);
     coder.option(last, |coder, mark| coder.mark(mark));
-    for time in [fin_time, last_payload, last_dup_ack, challenged] {
+    for time in [fin_time, last_payload] {
         coder.option(time, |coder, time| coder.time(time));
     }
     for span in [payload_spacing, ack_delay] {
@@ -154,20 +155,31 @@ fn end(coder: &mut impl Coder, end: &mut Endpoint, side: usize) {
     }
     coder.option(window, |coder, window| coder.count(window));
     coder.option(window_scale, |coder, scale| coder.octet(scale));
-    coder.option(last_octet, |coder, (seq, octet): &mut (Seq, u8)| {
-        coder.seq(seq, side);
+    coder.option(last_octet, |coder, octet| {
+        coder.seq(last_octet_at, side);
         coder.octet(octet);
     });
     coder.option(timestamps, timestamps_of);
-    coder.option(timed, |coder, (seq, time): &mut (Seq, Timestamp)| {
-        coder.seq(seq, side);
+    coder.option(timed_at, |coder, time| {
+        coder.seq(timed_end, side);
         coder.time(time);
     });
-    hole_of(coder, hole, side);
+    for count in [packets, payload_bytes] {
+        coder.count(count);
+    }
     coder.count(dup_acks);
-    counters_of(coder, counters);
     baseline_of(coder, baseline);
     silence_of(coder, silence);
+    coder.option(rare, |coder, rare| rare_of(coder, rare, side));
+}
+
+fn rare_of(coder: &mut impl Coder, rare: &mut Rare, side: usize) {
+    let Rare { hole, last_dup_ack, challenged, counters } = rare;
+    hole_of(coder, hole, side);
+    for time in [last_dup_ack, challenged] {
+        coder.option(time, |coder, time| coder.time(time));
+    }
+    counters_of(coder, counters);
 }
 
 /// A value and the echo beside it, which is rarely far from it.
@@ -212,8 +224,8 @@ fn hole_of(coder: &mut impl Coder, hole: &mut Option<Hole>, side: usize) {
 
 fn counters_of(coder: &mut impl Coder, counters: &mut Counters) {
     let Counters {
-        packets,
-        payload_bytes,
+        packets: _,
+        payload_bytes: _,
         retransmissions,
         spurious,
         out_of_order,
@@ -223,26 +235,27 @@ fn counters_of(coder: &mut impl Coder, counters: &mut Counters) {
         duplicates,
         zero_window_probes,
     } = counters;
-    coder.count(packets);
-    coder.count(payload_bytes);
-    // What few flows have, behind one bit.
-    let few = [*retransmissions, *spurious, *out_of_order, *duplicates, *zero_window_probes];
-    let mut is_smooth = few == [0; 5] && [*missing_bytes, *repeated_bytes, *unseen_bytes] == [0; 3];
-    coder.flag(&mut is_smooth);
-    if !is_smooth {
-        for count in [retransmissions, spurious, out_of_order, duplicates, zero_window_probes] {
-            coder.count(count);
-        }
-        for count in [missing_bytes, repeated_bytes, unseen_bytes] {
-            coder.count(count);
-        }
+    for count in [retransmissions, spurious, out_of_order, duplicates, zero_window_probes] {
+        coder.count(count);
+    }
+    for count in [missing_bytes, repeated_bytes, unseen_bytes] {
+        coder.count(count);
     }
 }
 
 fn baseline_of(coder: &mut impl Coder, baseline: &mut Baseline) {
-    let Baseline { hop_limits, data_hop_limits, last_ip_id, ip_id_zero, ip_id_step, ip_id_jump, src_mac, timestamps } =
-        baseline;
-    for (hop_limit, count) in hop_limits {
+    let Baseline {
+        hop_limits,
+        hop_counts,
+        data_hop_limits,
+        last_ip_id,
+        ip_id_zero,
+        ip_id_step,
+        ip_id_jump,
+        src_mac,
+        timestamps,
+    } = baseline;
+    for (hop_limit, count) in hop_limits.iter_mut().zip(hop_counts) {
         coder.count(count);
         if *count == 0 {
             break;

@@ -6,7 +6,7 @@
 
 use crate::flow::heads::http2::hpack::{self, End, Fields, Table};
 use crate::flow::heads::http2::{self, Frame, GoAway, Step};
-use crate::flow::{Direction, FrameId};
+use crate::flow::{Direction, FrameId, Mark};
 use crate::seq::Seq;
 
 use super::budget::Budget;
@@ -26,7 +26,7 @@ pub(super) struct Connection {
     highest: u32,
     /// The stream whose header block is being read.
     reading: Option<u32>,
-    unanswered: Vec<(u32, Name)>,
+    unanswered: Vec<Request>,
     /// What the client's latest turn is, if nothing waits for an answer.
     control: Name,
     pings: u32,
@@ -45,6 +45,15 @@ impl Clone for Connection {
             ..*self
         }
     }
+}
+
+/// A request without an answer.
+#[derive(Clone, Debug)]
+struct Request {
+    stream: u32,
+    name: Name,
+    /// The segment that brought it.
+    since: Mark,
 }
 
 /// Where the next frame of a direction begins.
@@ -121,7 +130,14 @@ impl Connection {
 
     /// The latest request that has no answer, or what the client's latest turn is else.
     pub(super) fn asked(&self) -> &Name {
-        self.unanswered.last().map_or(&self.control, |(_, name)| name)
+        self.unanswered.last().map_or(&self.control, |request| &request.name)
+    }
+
+    /// Since when the latest request waits for its answer: `Some(None)` if none does, `None` if the frames of an end are not
+    /// all known.
+    pub(super) fn asked_since(&self) -> Option<Option<Mark>> {
+        let known = self.cursors.iter().all(|cursor| !cursor.is_behind());
+        known.then(|| self.unanswered.last().map(|request| request.since))
     }
 
     /// The client's PINGs.
@@ -185,9 +201,9 @@ impl Connection {
             Step::Unfinished(frame, len) => (frame, len, octets.len() >= HEAD_OCTETS),
         };
         let believed = match piece.direction {
-            Direction::FromInitiator => self.asks(frame, whole, sure),
+            Direction::FromInitiator => self.asks(frame, whole, sure, piece.mark),
             Direction::FromResponder => {
-                self.answers(frame, piece.frame);
+                self.answers(frame, piece.mark.frame);
                 true
             }
         };
@@ -199,10 +215,12 @@ impl Connection {
     }
 
     /// A frame of the client; whether it makes sense.
-    fn asks(&mut self, frame: Frame<'_>, is_final: bool, sure: bool) -> bool {
+    fn asks(&mut self, frame: Frame<'_>, is_final: bool, sure: bool, seen_at: Mark) -> bool {
         match frame {
-            Frame::Headers { stream, block, whole, .. } => return self.request(stream, block, whole, is_final, sure),
-            Frame::Reset(stream) => self.unanswered.retain(|(of, _)| *of != stream),
+            Frame::Headers { stream, block, whole, .. } => {
+                return self.request(stream, (block, whole), is_final, sure, seen_at);
+            }
+            Frame::Reset(stream) => self.unanswered.retain(|request| request.stream != stream),
             Frame::Ping { ack: false } => {
                 self.pings = self.pings.saturating_add(1);
                 self.speak_of("HTTP/2 PING");
@@ -215,7 +233,7 @@ impl Connection {
     fn answers(&mut self, frame: Frame<'_>, seen_in: FrameId) {
         match frame {
             Frame::Headers { stream, ends_stream: true, .. } | Frame::StreamEnds(stream) | Frame::Reset(stream) => {
-                self.unanswered.retain(|(of, _)| *of != stream);
+                self.unanswered.retain(|request| request.stream != stream);
             }
             Frame::GoAway(goaway) => self.goaway = Some((goaway, seen_in)),
             _ => {}
@@ -223,7 +241,14 @@ impl Connection {
     }
 
     /// Reads a header block, or its beginning, of which `is_final` says that no more is waited for.
-    fn request(&mut self, stream: u32, block: &[u8], whole: bool, is_final: bool, sure: bool) -> bool {
+    fn request(
+        &mut self,
+        stream: u32,
+        (block, whole): (&[u8], bool),
+        is_final: bool,
+        sure: bool,
+        seen_at: Mark,
+    ) -> bool {
         let mut fields = Fields::default();
         let end = if whole {
             hpack::read(block, &mut self.table, &mut fields)
@@ -239,15 +264,17 @@ impl Connection {
         let again = self.reading == Some(stream);
         self.reading = (!is_final).then_some(stream);
         let name = name(&fields, stream, is_final);
+        let mut since = seen_at;
         if again {
-            self.unanswered.retain(|(of, _)| *of != stream);
+            let begun = self.unanswered.iter().position(|request| request.stream == stream);
+            since = begun.map_or(since, |place| self.unanswered.remove(place).since);
         } else if stream <= self.highest {
             // Trailers.
             return true;
         }
         self.highest = stream;
         if sure || is_final {
-            self.unanswered.push((stream, name));
+            self.unanswered.push(Request { stream, name, since });
         }
         if self.unanswered.len() > UNANSWERED {
             self.unanswered.remove(0);

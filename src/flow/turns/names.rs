@@ -13,6 +13,10 @@ pub(super) struct Name {
 }
 
 impl Name {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.request.is_empty() && self.host.is_empty() && self.status.is_none()
+    }
+
     pub(super) fn clear(&mut self) {
         self.request.clear();
         self.host.clear();

@@ -1,6 +1,6 @@
 //! What the reader of heads takes in.
 
-use crate::flow::{Direction, FrameId};
+use crate::flow::{Direction, Mark};
 use crate::seq::Seq;
 use crate::wire::{Flags, Segment};
 
@@ -26,17 +26,17 @@ pub struct Piece<'a> {
     pub payload: &'a [u8],
     /// Octets on the wire.
     pub payload_len: u32,
-    /// The segment's frame.
-    pub frame: FrameId,
+    /// The segment's place.
+    pub mark: Mark,
 }
 
 impl<'a> Piece<'a> {
     /// The payload of `segment`; a SYN takes the number in front of it.
     #[must_use]
-    pub fn new(direction: Direction, segment: &Segment<'a>, begins: Option<Seq>, frame: FrameId) -> Self {
+    pub fn new(direction: Direction, segment: &Segment<'a>, begins: Option<Seq>, mark: Mark) -> Self {
         let syn = u32::from(segment.flags.has(Flags::SYN));
         let (payload, payload_len) = (segment.payload, segment.payload_len);
-        Self { direction, begins, seq: segment.seq.plus(syn), payload, payload_len, frame }
+        Self { direction, begins, seq: segment.seq.plus(syn), payload, payload_len, mark }
     }
 
     /// The number behind its last octet.

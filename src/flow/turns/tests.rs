@@ -29,8 +29,8 @@ impl Watched {
         wire: usize,
     ) -> &mut Self {
         let payload_len = u32::try_from(wire).unwrap();
-        let frame = FrameId::default();
-        let piece = Piece { direction, begins: begins.map(Seq), seq: Seq(seq), payload, payload_len, frame };
+        let mark = Mark::default();
+        let piece = Piece { direction, begins: begins.map(Seq), seq: Seq(seq), payload, payload_len, mark };
         self.heads.observe(&piece, &mut self.budget);
         self
     }
@@ -184,7 +184,7 @@ fn a_full_budget_refuses_new_heads_and_keeps_the_old_ones() {
         seq: Seq(seq),
         payload,
         payload_len: u32::try_from(payload.len()).unwrap(),
-        frame: FrameId::default(),
+        mark: Mark::default(),
     };
     for flow in &mut flows {
         flow.observe(&part(b"GET /a", 1000, Some(1000)), &mut budget);
@@ -254,18 +254,18 @@ proptest! {
         old in proptest::collection::vec(any::<u8>(), 1..50),
     ) {
         let payload_len = u32::try_from(turn.len()).unwrap();
-        let (begins, frame) = (Some(Seq(start)), FrameId::default());
+        let (begins, mark) = (Some(Seq(start)), Mark::default());
         let (mut whole, mut pieces, mut budget) = (Heads::default(), Heads::default(), Budget::default());
-        whole.observe(&Piece { direction, begins, seq: Seq(start), payload: &turn, payload_len, frame }, &mut budget);
+        whole.observe(&Piece { direction, begins, seq: Seq(start), payload: &turn, payload_len, mark }, &mut budget);
         whole.release(&mut budget);
         let old_len = u32::try_from(old.len()).unwrap();
-        let again = Piece { direction, begins: None, seq: Seq(start).minus(old_len), payload: &old, payload_len: old_len, frame };
+        let again = Piece { direction, begins: None, seq: Seq(start).minus(old_len), payload: &old, payload_len: old_len, mark };
         for (index, &(from, to)) in stretches.iter().enumerate() {
             let payload = &turn[from..to];
             let payload_len = u32::try_from(payload.len()).unwrap();
             let seq = Seq(start).plus(u32::try_from(from).unwrap());
             let begins = begins.filter(|_| index == 0);
-            pieces.observe(&Piece { direction, begins, seq, payload, payload_len, frame }, &mut budget);
+            pieces.observe(&Piece { direction, begins, seq, payload, payload_len, mark }, &mut budget);
             pieces.observe(&again, &mut budget);
             prop_assert!(budget.used() <= size_of::<HeadBuffer>());
         }
@@ -291,7 +291,7 @@ proptest! {
                 seq: Seq(u32::MAX - 1100).plus(*offset),
                 payload,
                 payload_len: u32::try_from(payload.len()).unwrap() + missing,
-                frame: FrameId::default(),
+                mark: Mark::default(),
             };
             flows[*flow].observe(&piece, &mut budget);
             let of_flow = |flow: &Heads| {

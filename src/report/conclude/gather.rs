@@ -1,5 +1,6 @@
 //! Everything counted over all flows, in one pass.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -8,6 +9,7 @@ use crate::flow::{Direction, Flow, FrameId, Socket};
 use crate::report::conclude::pings::{TooManyPings, too_many};
 use crate::report::judged::{Judged, request};
 use crate::report::numbers::FlowNumbers;
+use crate::report::words;
 use crate::time::Span;
 use crate::verdict::advice::{Elsewhere, Protocol, Side};
 use crate::verdict::group;
@@ -96,6 +98,13 @@ impl Gathered {
         gathered.matter.values_mut().for_each(|numbers| numbers.sort_unstable());
         gathered.look_elsewhere(timelines, numbers);
         gathered
+    }
+
+    /// The groups, the most severe verdicts first, and of those the groups with the most flows.
+    pub(super) fn ranked(&self) -> Vec<(&(VerdictId, Option<Socket>), &Group)> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_by_key(|((id, _), group)| (words::rank(words::severity(*id)), Reverse(group.flows.total())));
+        groups
     }
 
     /// The services behind the box `id`.
@@ -225,8 +234,8 @@ impl Group {
 
     fn add(&mut self, number: u32, flow: &Flow, verdict: &Verdict) {
         // Asked before the silence: what was only sent into it found the connection dead and waits for nobody's timer.
-        let asked = flow.turn.filter(|turn| turn.direction == Direction::FromInitiator);
-        let asked_before = asked.zip(verdict.gap).is_some_and(|(turn, (_, gap))| turn.start.time <= gap.start.time);
+        let asked = flow.asked_since();
+        let asked_before = asked.zip(verdict.gap).is_some_and(|(since, (_, gap))| since.time <= gap.start.time);
         // A 504 is the answer to a request that waited (RFC 9110 15.6.5).
         let in_flight = asked_before || verdict.reasons.contains(&Reason::HttpStatus(504));
         self.flows.push(number);

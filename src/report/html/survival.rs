@@ -19,6 +19,8 @@ const AXIS: (f64, f64) = (20.0, 97.0);
 const COLUMN: f64 = 3.0;
 /// Marks in a column at most.
 const STACK: u64 = 6;
+/// Logarithms of lengths that differ by less are of about one length: 2 %.
+const ONE: f64 = 0.02;
 /// Height of one mark.
 const PILE: f64 = 9.0;
 /// Feet of the columns, the axis, and the marks below it.
@@ -142,12 +144,16 @@ impl Scale {
         let Some((survived, died)) = self.bracket else {
             return AXIS.0 + COLUMN * (((x - AXIS.0) / COLUMN).floor() + 0.5);
         };
+        // The last column before an end of the axis takes what is left there.
+        let middle = |from_edge: f64, room: f64| {
+            COLUMN * ((from_edge / COLUMN).floor().min((room / COLUMN).floor() - 1.0).max(0.0) + 0.5)
+        };
         if secs <= survived {
             let edge = self.place(survived);
-            (edge - COLUMN * (((edge - x) / COLUMN).floor() + 0.5)).max(AXIS.0 + COLUMN / 2.0)
+            edge - middle(edge - x, edge - AXIS.0)
         } else {
             let edge = self.place(died);
-            (edge + COLUMN * (((x - edge) / COLUMN).floor() + 0.5)).min(AXIS.1 - COLUMN / 2.0)
+            edge + middle(x - edge, AXIS.1 - edge)
         }
     }
 }
@@ -168,10 +174,11 @@ fn stretched([least, survived, died, most]: [f64; 4]) -> Vec<(f64, f64)> {
         x += part * unit;
         points.push((end, x));
     }
-    // An outer part without extent is room for the marks at the bound, and no part of the scale.
+    // An outer part of about one length is room for the marks at the bound, and no part of the scale: they would stand far
+    // from the bound that they are at.
     let is_in_scale = |(place, _): &(usize, &(f64, f64))| match place {
-        0 => least < survived,
-        3 => died < most,
+        0 => survived - least > ONE,
+        3 => most - died > ONE,
         _ => true,
     };
     points.iter().enumerate().filter(is_in_scale).map(|(_, point)| *point).collect()
@@ -246,14 +253,16 @@ impl Chart<'_> {
         let [least, most] = [least, most].map(|secs| secs.map(seconds).unwrap_or_default());
         let bounds = self.scale.bracket.map(|(survived, died)| [seconds(survived), seconds(died)]);
         let is_said = |text: &String| bounds.as_ref().is_some_and(|bounds| bounds.contains(text));
+        // Where the scale ends at a bound, nothing stands at the end of the axis.
+        let ends_at = |x: f64| self.scale.points.iter().any(|(_, point)| (point - x).abs() <= COLUMN);
         if self.scale.points.len() < 2 {
             let middle = Percent((AXIS.0 + AXIS.1) / 2.0);
             return writeln!(out, "<text class=\"middle\" x=\"{middle}\" y=\"{}\">{most}</text>", LINE + 16.0);
         }
-        if !is_said(&least) {
+        if !is_said(&least) && ends_at(AXIS.0) {
             writeln!(out, "<text x=\"{}\" y=\"{}\">{least}</text>", Percent(AXIS.0), LINE + 16.0)?;
         }
-        if !is_said(&most) && most != least {
+        if !is_said(&most) && most != least && ends_at(AXIS.1) {
             writeln!(out, "<text class=\"end\" x=\"{}\" y=\"{}\">{most}</text>", Percent(AXIS.1), LINE + 16.0)?;
         }
         Ok(())
@@ -360,12 +369,20 @@ mod tests {
 
     #[test]
     fn a_narrow_bracket_takes_a_quarter_of_the_axis_at_least() {
-        let scale = scale(&[1.0, 85.0, 90.0, 90.04], Some(85.0), Some(90.0));
+        let scale = scale(&[1.0, 85.0, 90.0, 95.0], Some(85.0), Some(90.0));
         let width = scale.place(90.0) - scale.place(85.0);
         assert!(width >= 0.25 * (AXIS.1 - AXIS.0) - 1e-9, "{width}");
         assert!(scale.column(85.0) < scale.place(85.0), "what survived stands before the bracket");
         assert!(scale.column(90.0) > scale.place(90.0), "what died stands behind it");
-        assert!((scale.place(1.0) - AXIS.0).abs() < 1e-9 && (scale.place(90.04) - AXIS.1).abs() < 1e-9);
+        assert!((scale.place(1.0) - AXIS.0).abs() < 1e-9 && (scale.place(95.0) - AXIS.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_died_of_one_timer_stands_at_its_bound() {
+        let scale = scale(&[84.9, 85.0, 90.000_2, 90.04], Some(85.0), Some(90.000_2));
+        let (lived, died) = (scale.column(84.9), scale.column(90.04));
+        assert!((scale.place(85.0) - lived - COLUMN / 2.0).abs() < 1e-9, "{lived}");
+        assert!((died - scale.place(90.000_2) - COLUMN / 2.0).abs() < 1e-9, "{died}");
     }
 
     #[test]
@@ -387,6 +404,9 @@ mod tests {
             let scale = scale(&lengths, bounds.map(|bounds| bounds.0), bounds.map(|bounds| bounds.1));
             let places: Vec<_> = lengths.iter().map(|secs| scale.place(*secs)).collect();
             prop_assert!(places.windows(2).all(|pair| pair[0] <= pair[1]));
+            let columns: Vec<_> = lengths.iter().map(|secs| scale.column(*secs)).collect();
+            let is_apart = |pair: &[f64]| (pair[1] - pair[0]).abs() < 1e-6 || pair[1] - pair[0] >= COLUMN - 1e-6;
+            prop_assert!(columns.windows(2).all(is_apart), "{columns:?}");
             prop_assert!(places.iter().all(|x| (AXIS.0 - 1e-6..=AXIS.1 + 1e-6).contains(x)), "{places:?}");
         }
     }

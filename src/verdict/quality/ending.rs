@@ -81,5 +81,5 @@ impl Known {
 
 /// The silence that lasted when the capture ended; one that ended undecided is none.
 fn last_open(gaps: &Gaps) -> Option<Gap> {
-    gaps.open().copied().filter(|gap| gap.ended_by.is_none() && !is_stitched(gap.length))
+    gaps.open().filter(|gap| gap.ended_by.is_none() && !is_stitched(gap.length))
 }

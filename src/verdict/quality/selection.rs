@@ -55,6 +55,17 @@ impl Selection {
             _ => Self::Everything,
         }
     }
+
+    /// Whether `flow` is one of those that show it.
+    pub(crate) fn shows_in(self, flow: &Flow) -> bool {
+        match self {
+            Self::Everything => false,
+            Self::ResetsOnly => true,
+            Self::ControlOnly => lived_unseen(flow),
+            Self::NoBareAcks => has_both_sides(flow),
+            Self::NoPayload => passed_unseen(flow),
+        }
+    }
 }
 
 /// The segments of all files together.
@@ -78,7 +89,7 @@ fn lived_unseen(flow: &Flow) -> bool {
 }
 
 fn has_both_sides(flow: &Flow) -> bool {
-    Direction::BOTH.into_iter().all(|direction| flow.end(direction).counters.payload_bytes > 0)
+    Direction::BOTH.into_iter().all(|direction| flow.end(direction).counters().payload_bytes > 0)
 }
 
 /// Whether both ends were seen, and octets passed between them that were not.
@@ -88,6 +99,6 @@ fn passed_unseen(flow: &Flow) -> bool {
 }
 
 fn passed_over(flow: &Flow) -> u64 {
-    let counters = Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters);
+    let counters = Direction::BOTH.into_iter().map(|direction| flow.end(direction).counters());
     counters.map(|counters| counters.missing_bytes.saturating_add(counters.unseen_bytes)).sum()
 }

@@ -54,7 +54,7 @@ impl SilentPeers {
         let Some(sender) = only_sender(flow) else {
             return false;
         };
-        let segments = flow.end(sender).counters.packets;
+        let segments = flow.end(sender).counters().packets;
         peer_was_heard(flow, sender)
             || (segments >= LEAST_SEGMENTS && !self.speaking.contains(&address(flow, sender.reverse())))
     }
@@ -71,7 +71,7 @@ fn only_sender(flow: &Flow) -> Option<Direction> {
     let (end, peer) = (flow.end(sender), flow.end(sender.reverse()));
     let resets = flow.extras().map_or(0, |extras| extras.resets.total());
     let unanswered_call = sender == Direction::FromInitiator && end.isn.is_some() && peer.snd_una.is_none();
-    (peer.last.is_none() && !unanswered_call && end.counters.packets > resets).then_some(sender)
+    (peer.last.is_none() && !unanswered_call && end.counters().packets > resets).then_some(sender)
 }
 
 /// Whether the segments of `sender` prove that the other end spoke: they acknowledge what was never seen, they follow a
@@ -80,12 +80,12 @@ fn peer_was_heard(flow: &Flow, sender: Direction) -> bool {
     let (end, peer) = (flow.end(sender), flow.end(sender.reverse()));
     let after_handshake = match sender {
         Direction::FromInitiator => end.isn.is_some() && peer.snd_una.is_some(),
-        Direction::FromResponder => end.isn.is_some() && end.counters.payload_bytes > 0,
+        Direction::FromResponder => end.isn.is_some() && end.counters().payload_bytes > 0,
     };
-    let unrepeated = end.counters.retransmissions == 0
-        && end.counters.payload_bytes >= UNREPEATED
-        && end.counters.packets >= UNREPEATED;
-    peer.counters.unseen_bytes > 0 || after_handshake || unrepeated
+    let unrepeated = end.counters().retransmissions == 0
+        && end.counters().payload_bytes >= UNREPEATED
+        && end.counters().packets >= UNREPEATED;
+    peer.counters().unseen_bytes > 0 || after_handshake || unrepeated
 }
 
 fn address(flow: &Flow, direction: Direction) -> IpAddr {

@@ -66,7 +66,7 @@ impl Member {
         Self {
             ends: (flow.client(), flow.server()),
             base: flow.end(Direction::FromInitiator).base,
-            octets: Direction::BOTH.map(|direction| flow.end(direction).counters.payload_bytes),
+            octets: Direction::BOTH.map(|direction| flow.end(direction).counters().payload_bytes),
             by_handshake: flow.orientation == Orientation::Handshake,
         }
     }
@@ -149,8 +149,8 @@ fn are_copies(one: &Member, other: &Member) -> bool {
 fn responder_number(flow: &Flow) -> Option<u32> {
     const ROUND: u32 = 1 << 16;
     let responder = flow.end(Direction::FromResponder);
-    let is_shown =
-        responder.isn.is_some() || (flow.orientation == Orientation::Inferred && responder.counters.payload_bytes > 0);
+    let is_shown = responder.isn.is_some()
+        || (flow.orientation == Orientation::Inferred && responder.counters().payload_bytes > 0);
     let number = responder.base.filter(|_| is_shown)?.0;
     (number.wrapping_add(ROUND) > 2 * ROUND).then_some(number)
 }

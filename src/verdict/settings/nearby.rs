@@ -68,7 +68,7 @@ const CLEAR_DELAY: Span = Span::from_millis(5);
 /// once as probes are: acknowledgments of data may all have waited for the answer that they came with.
 fn delay(flow: &Flow, direction: Direction, answers: &Answers) -> Option<(Sign, Confidence)> {
     let prober = flow.end(direction);
-    let fastest = prober.ack_delay.filter(|_| prober.isn.is_some() && prober.counters.payload_bytes > 0)?;
+    let fastest = prober.ack_delay.filter(|_| prober.isn.is_some() && prober.counters().payload_bytes > 0)?;
     let (_, slowest) = answers.delay.bounds()?;
     let is_clear = fastest >= LEAST_DELAY && slowest >= Span::ZERO && slowest.times(2) < fastest;
     let confidence = if fastest.minus(slowest) >= CLEAR_DELAY { Confidence::Likely } else { Confidence::Possible };

@@ -114,13 +114,6 @@ impl Follower {
     pub fn scene(&self, title: &Title, moment: &Moment<'_, '_>, state: &State) -> Scene {
         let (watch, tally, now) = (moment.watch, moment.watch.tally(), moment.now.unwrap_or_default());
         let found = self.survey.found();
-        let mut deaths: Vec<(&'static str, u64)> = Vec::new();
-        for ((verdict, _), count) in &tally.deaths {
-            match deaths.last_mut().filter(|(last, _)| last == verdict) {
-                Some((_, sum)) => *sum += count,
-                None => deaths.push((verdict, *count)),
-            }
-        }
         let details = match state.page {
             Page::Details(number) => self.details(number, moment),
             Page::Flows | Page::Help => None,
@@ -135,7 +128,7 @@ impl Follower {
             flows: watch.flows_held(),
             evicted: tally.evicted,
             wanted: found.wanted,
-            deaths,
+            deaths: tally.deaths.by_verdict().into_iter().collect(),
             warnings: tally.events_of("idle-warning"),
             saved: tally.events_of("saved"),
             unanswered: tally.events_of("probe-unanswered"),

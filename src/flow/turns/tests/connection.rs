@@ -1,7 +1,7 @@
 //! HTTP/2: frames laid by hand after RFC 9113 4.1, header blocks after RFC 7541.
 
 use super::{ANSWERS, ASKS, Watched, asked};
-use crate::flow::FrameId;
+use crate::flow::Mark;
 use crate::flow::heads::http2::GoAway;
 use crate::flow::turns::{Budget, Heads, Piece};
 use crate::seq::Seq;
@@ -90,11 +90,13 @@ fn a_request_waits_until_its_stream_ends() {
     assert_eq!(talk.watched.budget.used(), 0, "whole frames are not kept");
     talk.answers(&[settings(), settings_ack()]).asks(&[settings_ack()]);
     assert_eq!(talk.request(), Some("GET /report/annual"), "settings answer nothing");
+    assert_eq!(talk.watched.heads.asked_since(), Some(Some(Mark::default())));
     // The answer begins, and ends with DATA.
     talk.answers(&[frame(1, 4, 1, &[0x88]), frame(0, 0, 1, b"half")]).asks(&[ping()]);
     assert_eq!(talk.request(), Some("GET /report/annual"));
     talk.answers(&[frame(0, 1, 1, b"rest")]);
     assert_eq!(talk.request(), Some("HTTP/2 PING"));
+    assert_eq!(talk.watched.heads.asked_since(), Some(None), "nobody waits for the answer to a PING");
     talk.asks(&[settings_ack()]);
     assert_eq!((talk.request(), talk.host()), (Some("HTTP/2 (clear text)"), None));
     assert_eq!(talk.watched.heads.pings(), 1);
@@ -252,7 +254,7 @@ const NAMES: [Option<&str>; 6] = [
 
 fn whole(direction: crate::flow::Direction, payload: &[u8], len: usize) -> Piece<'_> {
     let payload_len = u32::try_from(len).unwrap();
-    Piece { direction, begins: Some(Seq(1)), seq: Seq(1), payload, payload_len, frame: FrameId::default() }
+    Piece { direction, begins: Some(Seq(1)), seq: Seq(1), payload, payload_len, mark: Mark::default() }
 }
 
 #[test]
