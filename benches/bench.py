@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Measures idlegap beside the limit program and beside the peers that are installed.
 
-    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers] [--table FILE]
+    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers] [--write FILE]
 
 Captures are generated into a scratch directory, one workload after the other, and removed again: at most 9 GB at a time
 with --divide 1. Every program is run in turn with the limit (A B A B ...); the figures are medians over the runs, the
-ratios medians of the ratios of neighbouring runs. Time is processor time (user and system) unless said, memory is the
+ratios those of the medians of runs in turn. Time is processor time (user and system) unless said, memory is the
 peak. Instructions per packet are counted by callgrind over what a capture of twice the size costs more: they repeat on
-any machine. Nothing is judged here: there is no threshold.
+any machine. Nothing is judged here: there is no threshold. With --write the tables go into a document, in the place of what
+stands there between the two marks.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "target" / "release"
+DOCUMENT_MARKS = ("<!-- what benches/bench.py says -->\n", "<!-- end of what benches/bench.py says -->\n")
 IDLEGAP, LIMIT, WORKLOAD = (RELEASE / name for name in ("idlegap", "examples/limit", "examples/workload"))
 
 # What each workload is measured against, its full size, and sizes for callgrind.
@@ -38,6 +40,9 @@ PEERS = {
     "argus": ("argus", ["argus", "-r", "{}", "-w", "/dev/null"]),
     "nfpcapd": ("nfpcapd", ["nfpcapd", "-r", "{}", "-l", "{scratch}/nfpcapd"]),
 }
+
+
+CORES = len(os.sched_getaffinity(0))
 
 
 class Run:
@@ -76,13 +81,13 @@ def pairs(subject, yardstick, runs, bound):
 def row(what, taken, packets, note=""):
     """One line of the table."""
     if taken is None:
-        return f"| {what} | did not end in its bound | | | | | | |"
+        return f"| {what} | did not end in its bound | | | | | | {note} |"
     median = lambda values: statistics.median(values)
     cpu = median([one.cpu for one, _ in taken])
     wall = median([one.wall for one, _ in taken])
     peak = median([one.peak_mib for one, _ in taken])
-    by_cpu = median([one.cpu / max(other.cpu, 1e-3) for one, other in taken])
-    by_wall = median([one.wall / max(other.wall, 1e-3) for one, other in taken])
+    by_cpu = cpu / max(median([other.cpu for _, other in taken]), 1e-3)
+    by_wall = wall / max(median([other.wall for _, other in taken]), 1e-3)
     speed = f"{packets / cpu / 1e6:.2f}" if packets else ""
     failed = " (exit status " + str(taken[0][0].status) + ")" if taken[0][0].status else ""
     return f"| {what}{failed} | {cpu:.2f} | {wall:.2f} | {speed} | {peak:.0f} | {by_cpu:.2f} | {by_wall:.2f} | {note} |"
@@ -96,7 +101,7 @@ def instructions(binary, captures):
     counts = []
     for capture, packets in captures:
         with tempfile.NamedTemporaryFile() as out:
-            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", str(binary), str(capture)]
+            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", str(binary), "--threads", "1", str(capture)]
             subprocess.run(command, check=True, capture_output=True)
             totals = [line for line in Path(out.name).read_text().splitlines() if line.startswith(("summary:", "totals:"))]
             counts.append((int(totals[0].split()[1]), packets))
@@ -122,6 +127,19 @@ class Bench:
     def measure(self, what, command, yardstick, packets, against="limit"):
         self.say(row(what, pairs(command, yardstick, self.options.runs, self.options.bound), packets, against))
 
+    def startup(self):
+        """What the program takes before and behind its work, beside the least that any program takes."""
+        empty = self.scratch / "empty.pcap"
+        empty.write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+        self.say("| start and exit | ms |\n|---|---|")
+        for what, command in (
+            ("`true`", [shutil.which("true")]),
+            ("`idlegap --version`", [IDLEGAP, "--version"]),
+            ("`idlegap`, an empty capture", [IDLEGAP, empty]),
+        ):
+            taken = [run(command, 10).wall for _ in range(40)]
+            self.say(f"| {what} | {statistics.median(taken) * 1e3:.1f} |")
+
     def workload(self, name):
         variant, full, cut = WORKLOADS[name]
         size = max(full // self.options.divide, 1_000)
@@ -132,7 +150,7 @@ class Bench:
         idlegap = lambda capture, *flags: [IDLEGAP, "--output", report, *flags, capture]
         self.measure("limit", limit, [LIMIT, "read", pcap], packets, "reading alone")
         self.measure("idlegap --threads 1", idlegap(pcap, "--threads", "1"), limit, packets)
-        self.measure("idlegap", idlegap(pcap), limit, packets)
+        self.measure(f"idlegap --threads {CORES}", idlegap(pcap, "--threads", str(CORES)), limit, packets)
         pcapng, _ = self.generate(name, size, ".pcapng", "--pcapng")
         self.measure("idlegap --threads 1, pcapng", idlegap(pcapng, "--threads", "1"), idlegap(pcap, "--threads", "1"), packets, "pcap")
         pcapng.unlink()
@@ -152,7 +170,7 @@ class Bench:
             packed = Path(f"{pcap}{suffix}")
             with packed.open("wb") as out:
                 subprocess.run([program, flag, "-c", pcap], check=True, stdout=out, stderr=subprocess.DEVNULL)
-            self.measure(f"idlegap, {suffix}", idlegap(packed), [program, "-d", "-c", packed], packets, f"{program} -dc")
+            self.measure(f"idlegap --threads {CORES}, {suffix}", idlegap(packed, "--threads", str(CORES)), [program, "-d", "-c", packed], packets, f"{program} -dc")
             packed.unlink()
 
     def peers(self, pcap, packets, limit):
@@ -165,6 +183,24 @@ class Bench:
             self.measure(name, command, limit, packets)
 
 
+def machine():
+    """What the figures were measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    load = os.getloadavg()[0]
+    return f"{CORES} processors ({names[0] if names else 'of an unknown kind'}) with a load of {load:.0f} by everything that ran on them"
+
+
+def write(document, lines):
+    """Puts `lines` between the marks of `document`."""
+    text = document.read_text()
+    begin, end = DOCUMENT_MARKS
+    if text.count(begin) != 1 or text.count(end) != 1:
+        sys.exit(f"{document} does not have each of the marks once: {begin.strip()} {end.strip()}")
+    before, rest = text.split(begin)
+    document.write_text(before + begin + "\n" + lines + "\n" + end + rest.split(end)[1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--divide", type=int, default=1, help="divide the size of every workload by this")
@@ -174,7 +210,7 @@ def main():
     parser.add_argument("--workload", choices=WORKLOADS, action="append", help="only this one")
     parser.add_argument("--keep", action="store_true", help="keep the captures")
     parser.add_argument("--peers", action="store_true", help="measure peers as well")
-    parser.add_argument("--table", type=Path, help="write the tables to this file as well")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables between the marks of this document as well")
     options = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="idlegap-bench-", dir=options.scratch))
     bench = Bench(options, scratch)
@@ -184,16 +220,16 @@ def main():
         if free < needed:
             sys.exit(f"{scratch} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed, or a greater --divide")
         size = IDLEGAP.stat().st_size
-        bench.say(f"The program takes {size / 1e6:.1f} MB on disk.")
-        started = [run([IDLEGAP, "--version"], 10) for _ in range(20)]
-        bench.say(f"`idlegap --version` takes {statistics.median([one.wall for one in started]) * 1e3:.1f} ms from start to exit.")
+        bench.say(f"{machine()}, {options.runs} runs of each program, sizes divided by {options.divide}.\n")
+        bench.say(f"The program takes {size / 1e6:.1f} MB on disk.\n")
+        bench.startup()
         for name in options.workload or WORKLOADS:
             bench.workload(name)
     finally:
         if not options.keep:
             shutil.rmtree(scratch)
-    if options.table:
-        options.table.write_text("\n".join(bench.lines) + "\n")
+    if options.write:
+        write(options.write, "\n".join(bench.lines) + "\n")
 
 
 if __name__ == "__main__":
