@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures idlegap beside the limit program and beside the peers that are installed.
 
-    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers] [--write FILE]
+    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers] [--write FILE] [--programs DIR]
 
 Captures are generated into a scratch directory, one workload after the other, and removed again: at most 9 GB at a time
 with --divide 1. Every program is run in turn with the limit (A B A B ...); the figures are medians over the runs, the
@@ -13,6 +13,7 @@ stands there between the two marks.
 
 import argparse
 import os
+import resource
 import shutil
 import signal
 import statistics
@@ -23,9 +24,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RELEASE = ROOT / "target" / "release"
 DOCUMENT_MARKS = ("<!-- what benches/bench.py says -->\n", "<!-- end of what benches/bench.py says -->\n")
-IDLEGAP, LIMIT, WORKLOAD = (RELEASE / name for name in ("idlegap", "examples/limit", "examples/workload"))
 
 # What each workload is measured against, its full size, and sizes for callgrind.
 WORKLOADS = {"bulk": ("hash", 1_500_000, 20_000), "small": ("hash", 10_000_000, 100_000), "flood": ("index", 5_000_000, 20_000)}
@@ -88,9 +87,12 @@ def row(what, taken, packets, note=""):
     peak = median([one.peak_mib for one, _ in taken])
     by_cpu = cpu / max(median([other.cpu for _, other in taken]), 1e-3)
     by_wall = wall / max(median([other.wall for _, other in taken]), 1e-3)
+    # A child begins with the memory of this program, which counts as its own.
+    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = f"{peak:.0f}" if peak > floor * 1.1 else f"under {floor:.0f}"
     speed = f"{packets / cpu / 1e6:.2f}" if packets else ""
     failed = " (exit status " + str(taken[0][0].status) + ")" if taken[0][0].status else ""
-    return f"| {what}{failed} | {cpu:.2f} | {wall:.2f} | {speed} | {peak:.0f} | {by_cpu:.2f} | {by_wall:.2f} | {note} |"
+    return f"| {what}{failed} | {cpu:.2f} | {wall:.2f} | {speed} | {memory} | {by_cpu:.2f} | {by_wall:.2f} | {note} |"
 
 
 HEAD = "| program | cpu s | wall s | Mpackets/s | peak MiB | cpu ratio | wall ratio | against |\n|---|---|---|---|---|---|---|---|"
@@ -112,6 +114,9 @@ def instructions(binary, captures):
 class Bench:
     def __init__(self, options, scratch):
         self.options, self.scratch, self.lines = options, scratch, []
+        self.idlegap, self.limit, self.workload_program = (
+            options.programs / name for name in ("idlegap", "examples/limit", "examples/workload")
+        )
 
     def say(self, line=""):
         print(line, flush=True)
@@ -120,7 +125,7 @@ class Bench:
     def generate(self, name, size, suffix=".pcap", *flags):
         """A capture, and how many packets it holds."""
         path = self.scratch / f"{name}-{size}{suffix}"
-        told = subprocess.run([WORKLOAD, name, "--size", str(size), *flags, path], check=True, capture_output=True, text=True)
+        told = subprocess.run([self.workload_program, name, "--size", str(size), *flags, path], check=True, capture_output=True, text=True)
         packets = next(int(line.split()[1]) for line in told.stdout.splitlines() if line.startswith("packets "))
         return path, packets
 
@@ -131,24 +136,25 @@ class Bench:
         """What the program takes before and behind its work, beside the least that any program takes."""
         empty = self.scratch / "empty.pcap"
         empty.write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
-        self.say("| start and exit | ms |\n|---|---|")
+        self.say("| start and exit | cpu ms | wall ms |\n|---|---|---|")
         for what, command in (
             ("`true`", [shutil.which("true")]),
-            ("`idlegap --version`", [IDLEGAP, "--version"]),
-            ("`idlegap`, an empty capture", [IDLEGAP, empty]),
+            ("`idlegap --version`", [self.idlegap, "--version"]),
+            ("`idlegap`, an empty capture", [self.idlegap, empty]),
         ):
-            taken = [run(command, 10).wall for _ in range(40)]
-            self.say(f"| {what} | {statistics.median(taken) * 1e3:.1f} |")
+            taken = [run(command, 10) for _ in range(40)]
+            cpu, wall = (statistics.median(values) * 1e3 for values in ([one.cpu for one in taken], [one.wall for one in taken]))
+            self.say(f"| {what} | {cpu:.1f} | {wall:.1f} |")
 
     def workload(self, name):
         variant, full, cut = WORKLOADS[name]
         size = max(full // self.options.divide, 1_000)
         pcap, packets = self.generate(name, size)
         self.say(f"\n### {name}: {packets:,} packets, {pcap.stat().st_size / 1e6:,.0f} MB\n\n{HEAD}")
-        limit = [LIMIT, variant, pcap]
+        limit = [self.limit, variant, pcap]
         report = self.scratch / "report"
-        idlegap = lambda capture, *flags: [IDLEGAP, "--output", report, *flags, capture]
-        self.measure("limit", limit, [LIMIT, "read", pcap], packets, "reading alone")
+        idlegap = lambda capture, *flags: [self.idlegap, "--output", report, *flags, capture]
+        self.measure("limit", limit, [self.limit, "read", pcap], packets, "reading alone")
         self.measure("idlegap --threads 1", idlegap(pcap, "--threads", "1"), limit, packets)
         self.measure(f"idlegap --threads {CORES}", idlegap(pcap, "--threads", str(CORES)), limit, packets)
         pcapng, _ = self.generate(name, size, ".pcapng", "--pcapng")
@@ -159,7 +165,7 @@ class Bench:
             self.peers(pcap, packets, limit)
         if shutil.which("valgrind"):
             cuts = [self.generate(name, cut * factor) for factor in (1, 2)]
-            self.say(f"\nInstructions per packet: idlegap {instructions(IDLEGAP, cuts):,.0f}")
+            self.say(f"\nInstructions per packet: idlegap {instructions(self.idlegap, cuts):,.0f}")
         if not self.options.keep:
             pcap.unlink()
 
@@ -211,6 +217,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep the captures")
     parser.add_argument("--peers", action="store_true", help="measure peers as well")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables between the marks of this document as well")
+    parser.add_argument("--programs", type=Path, default=ROOT / "target" / "release", help="where they are (default: the release)")
     options = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="idlegap-bench-", dir=options.scratch))
     bench = Bench(options, scratch)
@@ -219,7 +226,7 @@ def main():
         needed = 9_000_000_000 // options.divide
         if free < needed:
             sys.exit(f"{scratch} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed, or a greater --divide")
-        size = IDLEGAP.stat().st_size
+        size = bench.idlegap.stat().st_size
         bench.say(f"{machine()}, {options.runs} runs of each program, sizes divided by {options.divide}.\n")
         bench.say(f"The program takes {size / 1e6:.1f} MB on disk.\n")
         bench.startup()

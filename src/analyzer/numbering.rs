@@ -88,6 +88,27 @@ mod tests {
     use super::*;
 
     proptest! {
+        /// Whoever gave the numbers, they stand in the order of the records.
+        #[test]
+        fn numbers_follow_the_records(records in vec((0..3_usize, 1..4_u64), 0..80)) {
+            let mut logs = [Log::default(), Log::default(), Log::default()];
+            let mut counts = [(0, 0); 3];
+            let mut expected = Order::new(3);
+            for (at, (shard, what)) in (1..).zip(&records) {
+                let (flows, streams) = &mut counts[*shard];
+                if what & FLOW != 0 {
+                    *flows += 1;
+                    expected.push_flow(*shard);
+                }
+                if what & STREAM != 0 {
+                    *streams += 1;
+                    expected.push_stream(*shard);
+                }
+                logs[*shard].note(at * 1_000, *flows, *streams);
+            }
+            prop_assert_eq!(order(&logs), expected);
+        }
+
         /// Records anywhere among 2^60, each with what it does: all of them come back, in their order.
         #[test]
         fn what_is_noted_is_told(steps in vec((0..62_u32, any::<u64>(), 1..4_u64), 0..60)) {

@@ -4,12 +4,13 @@
 //! because of others. So each bound is divided among partitions of the flows. However the partitions are given to
 //! threads, within each of them everything happens in the order of the records, and comes out the same.
 
-/// Partitions of the flows, and so the most threads that there is work for.
+/// Partitions of the flows, and so the most threads that there is work for; a power of two.
 pub(super) const PARTITIONS: usize = 64;
 
 /// The partition of a flow whose key folds to `fold`.
 pub(super) fn partition(fold: u64) -> usize {
-    usize::try_from(fold >> 58).unwrap_or(0)
+    // The highest bits are the best mixed.
+    usize::try_from(fold >> (u64::BITS - PARTITIONS.ilog2())).unwrap_or(0)
 }
 
 /// Something for each partition.

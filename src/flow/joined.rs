@@ -6,7 +6,7 @@ use crate::flow::store::Flows;
 use crate::flow::{Flow, Socket};
 
 /// The order of flows and streams over several shards.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// Of each flow: its number within its shard, times the number of shards, plus the shard.
     flows: Vec<u32>,
@@ -130,5 +130,30 @@ impl Joined {
             Some(order) => order.place(number),
             None => Some((0, number)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_are_found_where_they_were_analysed() {
+        let mut order = Order::new(3);
+        [2, 2, 0, 1, 2].into_iter().for_each(|shard| order.push_flow(shard));
+        let places: Vec<_> = (0..6).map(|number| order.place(number)).collect();
+        assert_eq!(places, [Some((2, 0)), Some((2, 1)), Some((0, 0)), Some((1, 0)), Some((2, 2)), None]);
+    }
+
+    #[test]
+    fn streams_are_numbered_over_all_shards() {
+        let mut order = Order::new(2);
+        [1, 0, 1].into_iter().for_each(|shard| order.push_stream(shard));
+        let renumbered = |shard, stream| {
+            let mut flow = Flow { stream: Some(stream), ..Flow::blank() };
+            order.renumber(shard, &mut flow);
+            flow.stream
+        };
+        assert_eq!([renumbered(0, 0), renumbered(1, 0), renumbered(1, 1)], [Some(1), Some(0), Some(2)]);
     }
 }
