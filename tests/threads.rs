@@ -5,15 +5,19 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 const THREADS: [&str; 4] = ["1", "2", "3", "8"];
 const FORMS: [&str; 6] = ["text", "json", "jsonl", "csv", "markdown", "html"];
 
 fn idlegap(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Vec<u8> {
+    output(arguments).stdout
+}
+
+fn output(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_idlegap"));
     command.env_clear().env("LC_ALL", "C.UTF-8").env("HOME", "/nonexistent").stdin(Stdio::null());
-    command.args(arguments).output().expect("the program starts").stdout
+    command.args(arguments).output().expect("the program starts")
 }
 
 /// All forms of the report.
@@ -87,5 +91,44 @@ fn of_a_trace() {
         };
         let one = trace("1");
         THREADS[1..].iter().for_each(|threads| assert!(trace(threads) == one, "{}", capture.display()));
+    }
+}
+
+/// A capture of `count` SYNs, each of another client, that ends inside its last record.
+fn flood(count: u32) -> Vec<u8> {
+    let mut octets: Vec<u8> =
+        [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101].iter().flat_map(|word| word.to_le_bytes()).collect();
+    for index in 0..count {
+        octets.extend([index / 10_000, index % 10_000 * 100, 40, 40].iter().flat_map(|word| word.to_le_bytes()));
+        octets.extend([0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0]);
+        octets.extend((0x0a00_0000 | index).to_be_bytes());
+        octets.extend([192, 0, 2, 1, 0x9c, 0x40, 0, 80]);
+        octets.extend([index.to_be_bytes(), [0; 4]].concat());
+        octets.extend([0x50, 2, 0xff, 0xff, 0, 0, 0, 0]);
+    }
+    octets.truncate(octets.len() - 1);
+    octets
+}
+
+/// More attempts at connections than memory is granted for: the earliest leave, and what is said of them is the same, once.
+#[test]
+fn of_a_flood_of_attempts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cut, flooded) = (folder.path().join("cut.pcap"), folder.path().join("flood.pcap"));
+    fs::write(&cut, flood(2)).expect("a file");
+    fs::write(&flooded, flood(300_000)).expect("a file");
+    let of = |threads| {
+        let options = ["--format", "json", "--flows", "matter", "--threads", threads].map(OsStr::new);
+        output(options.into_iter().chain([cut.as_os_str(), flooded.as_os_str()]))
+    };
+    let one = of("1");
+    let report = String::from_utf8_lossy(&one.stdout);
+    assert!(report.contains("flows-evicted"), "{}", report.get(..3_000).unwrap_or(&report));
+    let warnings = String::from_utf8_lossy(&one.stderr);
+    assert_eq!(warnings.lines().filter(|line| line.contains("cut.pcap")).count(), 1, "{warnings}");
+    for threads in ["2", "3"] {
+        let several = of(threads);
+        assert_eq!(String::from_utf8_lossy(&several.stderr), warnings);
+        assert!(several.stdout == one.stdout, "{threads} threads");
     }
 }

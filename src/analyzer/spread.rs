@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
@@ -42,6 +43,7 @@ pub struct Spread {
     /// Where the records in hand stand.
     memory: Arc<Vec<u8>>,
     workers: Vec<Worker>,
+    crowded: Arc<AtomicBool>,
 }
 
 /// A thread, as the one that reads sees it.
@@ -87,9 +89,11 @@ impl Spread {
     pub fn new(options: Options, threads: usize) -> Option<Self> {
         let threads = threads.min(PARTITIONS);
         let mut workers = Vec::with_capacity(threads);
+        let crowded = Arc::new(AtomicBool::new(false));
         while workers.len() < threads {
             let shard = move || Shard::one_of(threads, options);
-            match Worker::start(move |batches, done| work(batches, done, shard)) {
+            let crowded = Arc::clone(&crowded);
+            match Worker::start(move |batches, done| work(batches, done, shard, &crowded)) {
                 Some(worker) => workers.push(worker),
                 None => break,
             }
@@ -103,6 +107,7 @@ impl Spread {
             at: 0,
             memory,
             workers,
+            crowded,
         })
     }
 
@@ -165,18 +170,29 @@ impl Spread {
         }
     }
 
-    /// Decides what is still open: the analyses of all timelines. Judgements on earlier segments are told to nobody.
+    /// Whether attempts at connections had to leave ([`Options::attempts`]). Somebody has to be told of them in the order in
+    /// which they leave, which only an analysis by one thread can do: this one has come to nothing.
     #[must_use]
-    pub fn finish(mut self) -> Vec<Analysis> {
+    pub fn is_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
+    }
+
+    /// Decides what is still open: the analyses of all timelines, unless it [came to nothing](Self::is_crowded). Judgements on
+    /// earlier segments are told to nobody.
+    #[must_use]
+    pub fn finish(mut self) -> Option<Vec<Analysis>> {
         self.hand_over_all();
         let (options, count) = (self.options, self.workers.len());
         let mut shards: Vec<_> = self.workers.into_iter().map(|worker| worker.end().into_iter()).collect();
+        if self.crowded.load(Ordering::Relaxed) {
+            return None;
+        }
         let analysis = |front| {
             // A thread that had nothing to do in a timeline has no shard of it.
             let shards = shards.iter_mut().map(|shards| shards.next().unwrap_or_else(|| Shard::one_of(count, options)));
             join(front, shards.collect(), drop)
         };
-        self.fronts.into_iter().map(analysis).collect()
+        Some(self.fronts.into_iter().map(analysis).collect())
     }
 
     fn hand_over_all(&mut self) {
@@ -234,7 +250,12 @@ impl Worker {
 }
 
 /// What a thread does until nothing more comes: the shards of all timelines.
-fn work(batches: &Receiver<Batch>, done: &Sender<Vec<Item>>, shard: impl Fn() -> Shard) -> Vec<Shard> {
+fn work(
+    batches: &Receiver<Batch>,
+    done: &Sender<Vec<Item>>,
+    shard: impl Fn() -> Shard,
+    crowded: &AtomicBool,
+) -> Vec<Shard> {
     let mut shards = Vec::new();
     for Batch { file: (timeline, file), base, memory, mut items } in batches {
         if shards.len() <= timeline {
@@ -242,6 +263,10 @@ fn work(batches: &Receiver<Batch>, done: &Sender<Vec<Item>>, shard: impl Fn() ->
         }
         if let Some(shard) = shards.get_mut(timeline) {
             analyse(shard, file, base, &memory, &items);
+            if !shard.gone.is_empty() {
+                shard.gone.clear();
+                crowded.store(true, Ordering::Relaxed);
+            }
         }
         items.clear();
         drop(memory);
