@@ -29,6 +29,10 @@ const QUOTED_HEADER: u32 = 16;
 const QUOTED_CAPACITY: usize = 1 << 16;
 
 /// What one record held, and what was made of it.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the largest variant is the usual one, and no packet costs an allocation"
+)]
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
     /// A segment, classified.
