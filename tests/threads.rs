@@ -7,6 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use idlegap::capture::{LinkType, PcapWriter};
+use idlegap::time::{Span, Timestamp};
+
 const THREADS: [&str; 4] = ["1", "2", "3", "8"];
 const FORMS: [&str; 6] = ["text", "json", "jsonl", "csv", "markdown", "html"];
 
@@ -88,4 +91,27 @@ fn of_a_trace() {
         let one = trace("1");
         THREADS[1..].iter().for_each(|threads| assert!(trace(threads) == one, "{}", capture.display()));
     }
+}
+
+/// More attempts at connections than are kept: those that leave are judged by what left before them.
+#[test]
+fn of_a_flood_of_attempts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("flood.pcap");
+    let mut capture = PcapWriter::new(Vec::new(), LinkType(101), 65_535).expect("memory takes");
+    for number in 0..400_000_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        let mut packet = [0; 40];
+        packet[..10].copy_from_slice(&[0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6]);
+        packet[12..20].copy_from_slice(&[10, a, b, c, 192, 0, 2, 1]);
+        packet[20..24].copy_from_slice(&[0x9c, 0x40, 0, 80]);
+        (packet[32], packet[33]) = (0x50, 2);
+        let time = Timestamp::from_nanos(0).plus(Span::from_micros(i64::from(number) * 20));
+        capture.packet(time, &packet, 40).expect("a time in range");
+    }
+    fs::write(&path, capture.finish().expect("memory takes")).expect("a file");
+    let report = |threads| idlegap([OsStr::new("--threads"), OsStr::new(threads), path.as_os_str()]);
+    let one = report("1");
+    assert!(!one.is_empty());
+    THREADS[1..].iter().for_each(|threads| assert!(report(threads) == one, "{threads} threads"));
 }

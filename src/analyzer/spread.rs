@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
@@ -42,6 +43,8 @@ pub struct Spread {
     /// Where the records in hand stand.
     memory: Arc<Vec<u8>>,
     workers: Vec<Worker>,
+    /// Whether a flow had to leave.
+    has_lost: Arc<AtomicBool>,
 }
 
 /// A thread, as the one that reads sees it.
@@ -86,10 +89,12 @@ impl Spread {
     #[must_use]
     pub fn new(options: Options, threads: usize) -> Option<Self> {
         let threads = threads.min(PARTITIONS);
+        let has_lost = Arc::new(AtomicBool::new(false));
         let mut workers = Vec::with_capacity(threads);
         while workers.len() < threads {
             let shard = move || Shard::one_of(threads, options);
-            match Worker::start(move |batches, done| work(batches, done, shard)) {
+            let lost = Arc::clone(&has_lost);
+            match Worker::start(move |batches, done| work(batches, done, shard, &lost)) {
                 Some(worker) => workers.push(worker),
                 None => break,
             }
@@ -103,6 +108,7 @@ impl Spread {
             at: 0,
             memory,
             workers,
+            has_lost,
         })
     }
 
@@ -165,18 +171,23 @@ impl Spread {
         }
     }
 
-    /// Decides what is still open: the analyses of all timelines. Judgements on earlier segments are told to nobody.
+    /// Decides what is still open: the analyses of all timelines. None if a flow had to leave before the end
+    /// ([`Options::attempts`]): what becomes of it depends on those that left before it, whichever thread had them, so that one
+    /// thread must do it all. Judgements on earlier segments are told to nobody.
     #[must_use]
-    pub fn finish(mut self) -> Vec<Analysis> {
+    pub fn finish(mut self) -> Option<Vec<Analysis>> {
         self.hand_over_all();
         let (options, count) = (self.options, self.workers.len());
         let mut shards: Vec<_> = self.workers.into_iter().map(|worker| worker.end().into_iter()).collect();
+        if self.has_lost.load(Ordering::Relaxed) {
+            return None;
+        }
         let analysis = |front| {
             // A thread that had nothing to do in a timeline has no shard of it.
             let shards = shards.iter_mut().map(|shards| shards.next().unwrap_or_else(|| Shard::one_of(count, options)));
             join(front, shards.collect(), drop)
         };
-        self.fronts.into_iter().map(analysis).collect()
+        Some(self.fronts.into_iter().map(analysis).collect())
     }
 
     fn hand_over_all(&mut self) {
@@ -234,14 +245,26 @@ impl Worker {
 }
 
 /// What a thread does until nothing more comes: the shards of all timelines.
-fn work(batches: &Receiver<Batch>, done: &Sender<Vec<Item>>, shard: impl Fn() -> Shard) -> Vec<Shard> {
+fn work(
+    batches: &Receiver<Batch>,
+    done: &Sender<Vec<Item>>,
+    shard: impl Fn() -> Shard,
+    has_lost: &AtomicBool,
+) -> Vec<Shard> {
     let mut shards = Vec::new();
     for Batch { file: (timeline, file), base, memory, mut items } in batches {
         if shards.len() <= timeline {
             shards.resize_with(timeline + 1, &shard);
         }
         if let Some(shard) = shards.get_mut(timeline) {
-            analyse(shard, file, base, &memory, &items);
+            // What is of no use is not done: the rest is read for what there is to say of the files.
+            if !has_lost.load(Ordering::Relaxed) {
+                analyse(shard, file, base, &memory, &items);
+            }
+            if !shard.gone.is_empty() {
+                shard.gone.clear();
+                has_lost.store(true, Ordering::Relaxed);
+            }
         }
         items.clear();
         drop(memory);

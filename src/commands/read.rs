@@ -103,6 +103,9 @@ pub fn read_bounded<W: Witness>(
     let attempts = if most_flows == usize::MAX { Options::FEW_ATTEMPTS } else { most_flows };
     let number_streams = files.len() == 1 && filter.is_none();
     let options = Options { number_streams, attempts, ..Options::default() };
+    // Several threads may find that one must do it all.
+    let is_repeatable = source.inputs.iter().all(Input::is_repeatable);
+    let can_share = !W::WATCHES && most_flows == usize::MAX && is_repeatable;
     let mut run = Run {
         filter,
         threads: source.threads,
@@ -110,7 +113,7 @@ pub fn read_bounded<W: Witness>(
         evicted: Evicted::default(),
         left: source.count.unwrap_or(u64::MAX),
         timelines: Timelines::default(),
-        analysis: under_way(options, if W::WATCHES || most_flows < usize::MAX { 1 } else { source.threads }),
+        analysis: under_way(options, if can_share { source.threads } else { 1 }),
         files: Vec::new(),
         numbers: FlowNumbers::default(),
     };
@@ -121,7 +124,14 @@ pub fn read_bounded<W: Witness>(
         run.read_file(file, console, witness)?;
     }
     console.end_progress();
-    Ok(run.finish(witness))
+    match run.finish(witness) {
+        Some(reading) => Ok(reading),
+        // What there is to complain of has been said.
+        None => {
+            let alone = Source { threads: 1, ..source.clone() };
+            read_bounded(&alone, most_flows, &mut Console::mute(), witness)
+        }
+    }
 }
 
 /// The analysis so far.
@@ -274,11 +284,12 @@ impl Run {
         }
     }
 
-    fn finish(self, witness: &mut impl Witness) -> Reading {
+    /// Everything that was read; none if it takes one thread to analyse it.
+    fn finish(self, witness: &mut impl Witness) -> Option<Reading> {
         let finish = |analyzer: Analyzer| analyzer.finish(|relabel| witness.relabel(&relabel));
         let analyses: Vec<Analysis> = match self.analysis {
             UnderWay::Here(_, analyzers) => analyzers.into_iter().map(finish).collect(),
-            UnderWay::Elsewhere(spread) => spread.finish(),
+            UnderWay::Elsewhere(spread) => spread.finish()?,
         };
         let mut timelines: Vec<_> =
             analyses.into_iter().map(|analysis| Timeline { analysis, files: Vec::new() }).collect();
@@ -291,7 +302,7 @@ impl Run {
                 in_timeline.files.push((index, info));
             }
         }
-        Reading { timelines, numbers, evicted: self.evicted }
+        Some(Reading { timelines, numbers, evicted: self.evicted })
     }
 }
 
