@@ -5,19 +5,18 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+
+use idlegap::capture::{LinkType, PcapWriter};
+use idlegap::time::{Span, Timestamp};
 
 const THREADS: [&str; 4] = ["1", "2", "3", "8"];
 const FORMS: [&str; 6] = ["text", "json", "jsonl", "csv", "markdown", "html"];
 
 fn idlegap(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Vec<u8> {
-    output(arguments).stdout
-}
-
-fn output(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_idlegap"));
     command.env_clear().env("LC_ALL", "C.UTF-8").env("HOME", "/nonexistent").stdin(Stdio::null());
-    command.args(arguments).output().expect("the program starts")
+    command.args(arguments).output().expect("the program starts").stdout
 }
 
 /// All forms of the report.
@@ -94,41 +93,28 @@ fn of_a_trace() {
     }
 }
 
-/// A capture of `count` SYNs, each of another client, that ends inside its last record.
-fn flood(count: u32) -> Vec<u8> {
-    let mut octets: Vec<u8> =
-        [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101].iter().flat_map(|word| word.to_le_bytes()).collect();
-    for index in 0..count {
-        octets.extend([index / 10_000, index % 10_000 * 100, 40, 40].iter().flat_map(|word| word.to_le_bytes()));
-        octets.extend([0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0]);
-        octets.extend((0x0a00_0000 | index).to_be_bytes());
-        octets.extend([192, 0, 2, 1, 0x9c, 0x40, 0, 80]);
-        octets.extend([index.to_be_bytes(), [0; 4]].concat());
-        octets.extend([0x50, 2, 0xff, 0xff, 0, 0, 0, 0]);
-    }
-    octets.truncate(octets.len() - 1);
-    octets
-}
-
-/// More attempts at connections than memory is granted for: the earliest leave, and what is said of them is the same, once.
+/// More attempts at connections than are kept: those that leave are judged by what left before them.
 #[test]
 fn of_a_flood_of_attempts() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (cut, flooded) = (folder.path().join("cut.pcap"), folder.path().join("flood.pcap"));
-    fs::write(&cut, flood(2)).expect("a file");
-    fs::write(&flooded, flood(300_000)).expect("a file");
-    let of = |threads| {
-        let options = ["--format", "json", "--flows", "matter", "--threads", threads].map(OsStr::new);
-        output(options.into_iter().chain([cut.as_os_str(), flooded.as_os_str()]))
-    };
-    let one = of("1");
-    let report = String::from_utf8_lossy(&one.stdout);
-    assert!(report.contains("flows-evicted"), "{}", report.get(..3_000).unwrap_or(&report));
-    let warnings = String::from_utf8_lossy(&one.stderr);
-    assert_eq!(warnings.lines().filter(|line| line.contains("cut.pcap")).count(), 1, "{warnings}");
-    for threads in ["2", "3"] {
-        let several = of(threads);
-        assert_eq!(String::from_utf8_lossy(&several.stderr), warnings);
-        assert!(several.stdout == one.stdout, "{threads} threads");
+    let path = folder.path().join("flood.pcap");
+    let mut capture = PcapWriter::new(Vec::new(), LinkType(101), 65_535).expect("memory takes");
+    for number in 0..400_000_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        let mut packet = [0; 40];
+        packet[..10].copy_from_slice(&[0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6]);
+        packet[12..20].copy_from_slice(&[10, a, b, c, 192, 0, 2, 1]);
+        packet[20..24].copy_from_slice(&[0x9c, 0x40, 0, 80]);
+        (packet[32], packet[33]) = (0x50, 2);
+        let time = Timestamp::from_nanos(0).plus(Span::from_micros(i64::from(number) * 20));
+        capture.packet(time, &packet, 40).expect("a time in range");
     }
+    fs::write(&path, capture.finish().expect("memory takes")).expect("a file");
+    let report = |threads| {
+        let options = ["--format", "json", "--flows", "matter", "--threads", threads].map(OsStr::new);
+        idlegap(options.into_iter().chain([path.as_os_str()]))
+    };
+    let one = report("1");
+    assert!(String::from_utf8_lossy(&one).contains("flows-evicted"));
+    THREADS[1..].iter().for_each(|threads| assert!(report(threads) == one, "{threads} threads"));
 }

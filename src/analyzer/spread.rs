@@ -43,7 +43,8 @@ pub struct Spread {
     /// Where the records in hand stand.
     memory: Arc<Vec<u8>>,
     workers: Vec<Worker>,
-    crowded: Arc<AtomicBool>,
+    /// Whether a flow had to leave.
+    has_lost: Arc<AtomicBool>,
 }
 
 /// A thread, as the one that reads sees it.
@@ -88,12 +89,12 @@ impl Spread {
     #[must_use]
     pub fn new(options: Options, threads: usize) -> Option<Self> {
         let threads = threads.min(PARTITIONS);
+        let has_lost = Arc::new(AtomicBool::new(false));
         let mut workers = Vec::with_capacity(threads);
-        let crowded = Arc::new(AtomicBool::new(false));
         while workers.len() < threads {
             let shard = move || Shard::one_of(threads, options);
-            let crowded = Arc::clone(&crowded);
-            match Worker::start(move |batches, done| work(batches, done, shard, &crowded)) {
+            let lost = Arc::clone(&has_lost);
+            match Worker::start(move |batches, done| work(batches, done, shard, &lost)) {
                 Some(worker) => workers.push(worker),
                 None => break,
             }
@@ -107,7 +108,7 @@ impl Spread {
             at: 0,
             memory,
             workers,
-            crowded,
+            has_lost,
         })
     }
 
@@ -170,21 +171,15 @@ impl Spread {
         }
     }
 
-    /// Whether attempts at connections had to leave ([`Options::attempts`]). Somebody has to be told of them in the order in
-    /// which they leave, which only an analysis by one thread can do: this one has come to nothing.
-    #[must_use]
-    pub fn is_crowded(&self) -> bool {
-        self.crowded.load(Ordering::Relaxed)
-    }
-
-    /// Decides what is still open: the analyses of all timelines, unless it [came to nothing](Self::is_crowded). Judgements on
-    /// earlier segments are told to nobody.
+    /// Decides what is still open: the analyses of all timelines. None if a flow had to leave before the end
+    /// ([`Options::attempts`]): what becomes of it depends on those that left before it, whichever thread had them, so that one
+    /// thread must do it all. Judgements on earlier segments are told to nobody.
     #[must_use]
     pub fn finish(mut self) -> Option<Vec<Analysis>> {
         self.hand_over_all();
         let (options, count) = (self.options, self.workers.len());
         let mut shards: Vec<_> = self.workers.into_iter().map(|worker| worker.end().into_iter()).collect();
-        if self.crowded.load(Ordering::Relaxed) {
+        if self.has_lost.load(Ordering::Relaxed) {
             return None;
         }
         let analysis = |front| {
@@ -254,7 +249,7 @@ fn work(
     batches: &Receiver<Batch>,
     done: &Sender<Vec<Item>>,
     shard: impl Fn() -> Shard,
-    crowded: &AtomicBool,
+    has_lost: &AtomicBool,
 ) -> Vec<Shard> {
     let mut shards = Vec::new();
     for Batch { file: (timeline, file), base, memory, mut items } in batches {
@@ -262,10 +257,13 @@ fn work(
             shards.resize_with(timeline + 1, &shard);
         }
         if let Some(shard) = shards.get_mut(timeline) {
-            analyse(shard, file, base, &memory, &items);
+            // What is of no use is not done: the rest is read for what there is to say of the files.
+            if !has_lost.load(Ordering::Relaxed) {
+                analyse(shard, file, base, &memory, &items);
+            }
             if !shard.gone.is_empty() {
                 shard.gone.clear();
-                crowded.store(true, Ordering::Relaxed);
+                has_lost.store(true, Ordering::Relaxed);
             }
         }
         items.clear();

@@ -92,19 +92,45 @@ pub fn read_bounded<W: Witness>(
     console: &mut Console,
     witness: &mut W,
 ) -> Result<Reading, Error> {
+    let filter = source.filter.as_deref().map(Filter::new).transpose()?;
     refuse_expression(source)?;
-    let inputs = readable(&source.inputs, console);
-    // What cannot be read twice is read by one thread from the beginning, lest a flood of attempts be met too late.
-    let may_spread = !W::WATCHES && most_flows == usize::MAX && inputs.iter().all(Input::is_repeatable);
-    let mut run = Run::new(source, most_flows, if may_spread { source.threads } else { 1 })?;
-    loop {
-        run.read(&inputs, console, witness)?;
-        let told = run.messages;
-        if let Some(reading) = run.finish(witness) {
-            return Ok(reading);
+    let files = capture::plan(&readable(&source.inputs, console))?;
+    if files.len() > 1 {
+        witness.files(&files.iter().map(|file| file.input.name()).collect::<Vec<_>>());
+    }
+    console.begin_progress(bytes(&files));
+    // Who says how many flows to hold has room for as many attempts.
+    let attempts = if most_flows == usize::MAX { Options::FEW_ATTEMPTS } else { most_flows };
+    let number_streams = files.len() == 1 && filter.is_none();
+    let options = Options { number_streams, attempts, ..Options::default() };
+    // Several threads may find that one must do it all.
+    let is_repeatable = source.inputs.iter().all(Input::is_repeatable);
+    let can_share = !W::WATCHES && most_flows == usize::MAX && is_repeatable;
+    let mut run = Run {
+        filter,
+        threads: source.threads,
+        most_flows,
+        evicted: Evicted::default(),
+        left: source.count.unwrap_or(u64::MAX),
+        timelines: Timelines::default(),
+        analysis: under_way(options, if can_share { source.threads } else { 1 }),
+        files: Vec::new(),
+        numbers: FlowNumbers::default(),
+    };
+    for file in files {
+        if run.left == 0 {
+            break;
         }
-        // Flows had to leave, of whom one thread alone can tell.
-        run = Run { told, ..Run::new(source, most_flows, 1)? };
+        run.read_file(file, console, witness)?;
+    }
+    console.end_progress();
+    match run.finish(witness) {
+        Some(reading) => Ok(reading),
+        // What there is to complain of has been said.
+        None => {
+            let alone = Source { threads: 1, ..source.clone() };
+            read_bounded(&alone, most_flows, &mut Console::mute(), witness)
+        }
     }
 }
 
@@ -125,14 +151,7 @@ fn under_way(options: Options, threads: usize) -> UnderWay {
 /// A run under way.
 struct Run {
     filter: Option<Filter>,
-    options: Options,
-    /// Threads for flows.
     threads: usize,
-    /// Whether files are decompressed ahead, by a thread of their own.
-    reads_ahead: bool,
-    /// Messages about files so far, and how many of them a run before this one has told.
-    messages: usize,
-    told: usize,
     most_flows: usize,
     evicted: Evicted,
     /// Packets that may still be read.
@@ -145,68 +164,16 @@ struct Run {
 }
 
 impl Run {
-    fn new(source: &Source, most_flows: usize, threads: usize) -> Result<Self, Error> {
-        // Who says how many flows to hold has room for as many attempts.
-        let attempts = if most_flows == usize::MAX { Options::FEW_ATTEMPTS } else { most_flows };
-        let options = Options { attempts, ..Options::default() };
-        Ok(Self {
-            filter: source.filter.as_deref().map(Filter::new).transpose()?,
-            options,
-            threads,
-            reads_ahead: source.threads > 1,
-            messages: 0,
-            told: 0,
-            most_flows,
-            evicted: Evicted::default(),
-            left: source.count.unwrap_or(u64::MAX),
-            timelines: Timelines::default(),
-            analysis: UnderWay::Here(options, Vec::new()),
-            files: Vec::new(),
-            numbers: FlowNumbers::default(),
-        })
-    }
-
-    /// Reads all files, in the order of their times.
-    fn read<W: Witness>(&mut self, inputs: &[Input], console: &mut Console, witness: &mut W) -> Result<(), Error> {
-        let files = capture::plan(inputs)?;
-        if files.len() > 1 {
-            witness.files(&files.iter().map(|file| file.input.name()).collect::<Vec<_>>());
-        }
-        console.begin_progress(bytes(&files));
-        let options = Options { number_streams: files.len() == 1 && self.filter.is_none(), ..self.options };
-        self.analysis = under_way(options, self.threads);
-        for file in files {
-            if self.left == 0 || self.is_crowded() {
-                break;
-            }
-            self.read_file(file, console, witness)?;
-        }
-        console.end_progress();
-        Ok(())
-    }
-
-    fn is_crowded(&self) -> bool {
-        matches!(&self.analysis, UnderWay::Elsewhere(spread) if spread.is_crowded())
-    }
-
-    /// Whether the next message about a file is told for the first time.
-    const fn is_news(&mut self) -> bool {
-        self.messages += 1;
-        self.messages > self.told
-    }
-
     fn read_file(&mut self, file: PlannedFile, console: &mut Console, witness: &mut impl Witness) -> Result<(), Error> {
         let (input, first_time) = (file.input.clone(), file.first_time);
         let mut reader = match file.open() {
             Ok(reader) => reader,
             Err(error) => {
-                if self.is_news() {
-                    console.error(&error);
-                }
+                console.error(&error);
                 return Ok(());
             }
         };
-        if self.reads_ahead {
+        if self.threads > 1 {
             reader.read_ahead();
         }
         let timeline = self.timelines.place(&input, first_time);
@@ -215,14 +182,10 @@ impl Run {
         console.end_file(reader.progress());
         let mut info = reader.into_info();
         if let Some(error) = failed {
-            if self.is_news() {
-                console.error(&format_args!("{error}: analysed up to frame {}", info.frames));
-            }
+            console.error(&format_args!("{error}: analysed up to frame {}", info.frames));
             let truncation = Truncation { offset: 0, frame: info.frames + 1, reason: error.to_string() };
             info.truncated.get_or_insert(truncation);
-        } else if let Some(cut) = &info.truncated
-            && self.is_news()
-        {
+        } else if let Some(cut) = &info.truncated {
             let (name, frame, reason) = (&info.name, info.frames, &cut.reason);
             console.warning(&format_args!("{name}: {reason}; analysed up to frame {frame}"));
         }
@@ -249,7 +212,7 @@ impl Run {
             }
             UnderWay::Elsewhere(spread) => spread.begin_file(timeline, file),
         }
-        while self.left > 0 && !self.is_crowded() {
+        while self.left > 0 {
             if let Err(error) = reader.fill(AHEAD.min(usize::try_from(self.left).unwrap_or(AHEAD))) {
                 return Ok(Some(error));
             }
@@ -321,7 +284,7 @@ impl Run {
         }
     }
 
-    /// What was read; `None` if it has to be read again, by one thread.
+    /// Everything that was read; none if it takes one thread to analyse it.
     fn finish(self, witness: &mut impl Witness) -> Option<Reading> {
         let finish = |analyzer: Analyzer| analyzer.finish(|relabel| witness.relabel(&relabel));
         let analyses: Vec<Analysis> = match self.analysis {

@@ -113,7 +113,7 @@ fn by_several(frames: &[Captured], files: Files<'_>, threads: usize, piece: usiz
             spread.look_away();
         }
     }
-    spread.finish().unwrap()
+    spread.finish().expect("no flow had to leave")
 }
 
 /// All that an analysis says, line by line.
