@@ -86,6 +86,8 @@ CONVERSATIONS = {
     "reuse": bytes([0, 5, 5, 99, 2, 9, 9, 0, 137, 0, 4, 0, 0, 9, 13, 7, 2, 9]),
     "broken": bytes([0, 5, 5, 99, 2, 9, 14, 0, 47, 2, 2, 9, 14, 1, 20, 0, 10, 0, 15, 90]),
     "copies": bytes([4, 5, 5, 99, 2, 9, 10, 0, 0, 6, 130, 9, 10, 0, 7, 0]),
+    "too-late": bytes([0, 5, 5, 99, 2, 99, 0, 8, 0x92, 90, 0x89, 0, 9, 0, 0x84, 0]),
+    "proxied": bytes([0, 5, 5, 99, 0x62, 99, 0x82, 90, 0, 8, 9, 0, 0x89, 0, 4, 0]),
     "half-closed": bytes([0, 5, 5, 70, 2, 9, 9, 0, 132, 0, 0, 8, 130, 80, 6, 0]),
 }
 
@@ -111,6 +113,7 @@ def main() -> None:
     for path, data in captures():
         seed("containers", path.stem, data)
         seed("pipeline", path.stem, data)
+        seed("evidence", path.stem, bytes([7]) + data)
         link, frames = frames_of(data)
         if frames and link in LINKS:
             laid = b"".join(bytes([min(len(frame), 255), 0]) + frame[:255] for frame in frames[:12])
@@ -125,6 +128,14 @@ def main() -> None:
         seed("heads", name, head)
     for name, acts in CONVERSATIONS.items():
         seed("conversation", name, acts)
+        for setting in range(4):
+            seed("evidence", f"{name}-{setting}", bytes([setting]) + acts[:3] + acts[4:])
+    acts = [acts[:3] + acts[4:] for acts in CONVERSATIONS.values()]
+    longest = max(map(len, acts))
+    for number, (one, other) in enumerate(zip(acts, acts[1:])):
+        # Both parts are of one length; an act of no silence changes little.
+        both = one.ljust(longest, b"\0") + other.ljust(longest, b"\0")
+        seed("evidence", f"pair-{number}", bytes([16 | number & 3]) + both)
     seed("table", "own", TABLE.encode())
     for number, block in enumerate((ROOT / "src/timeouts/table.toml").read_text().split("\n\n")):
         if "[[" in block and number % 12 == 0:

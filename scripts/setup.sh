@@ -49,6 +49,7 @@ needs_for_tests() {
     needs groff groff
     needs zsh zsh
     needs fish fish
+    needs pdftotext poppler-utils
     # The tests of live capture play in network namespaces.
     needs ip iproute2
     needs nft nftables

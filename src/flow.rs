@@ -8,11 +8,13 @@ pub mod bounded;
 pub mod classify;
 pub mod duplicates;
 pub mod endpoint;
+mod fold;
 pub mod fragments;
 pub mod gaps;
 pub mod heads;
 mod held;
 mod index;
+pub mod joined;
 pub mod key;
 pub mod kind;
 pub mod mark;
@@ -28,7 +30,7 @@ pub mod turns;
 use std::net::SocketAddr;
 
 pub use apply::{Relabel, Shared};
-pub use key::{Direction, FlowKey, Socket};
+pub use key::{Direction, FlowKey, Keyed, Socket};
 pub use kind::{Notes, SegmentKind};
 pub use mark::{FrameId, Mark};
 

@@ -45,6 +45,33 @@ fn every_filter_selects_exactly_its_packets() {
     assert!(tried > 100, "only {tried} filters were tried");
 }
 
+/// Between the same hosts two flows have the same two ports, each as the other's: every filter knows them apart.
+#[test]
+fn swapped_ports_are_another_flow() {
+    if Command::new("tshark").arg("--version").output().is_err() {
+        return;
+    }
+    let script = "flow one 10.0.0.1:40000 > 10.0.0.2:5432 isn 1000 5000
+        flow other 10.0.0.1:5432 > 10.0.0.2:40000 isn 3000 7000
+        0      one   > S 0:0(0)
+        +.01   one   < S. 0:0(0) ack 1
+        +.0001 one   > . 1:1(0) ack 1
+        +.01   one   > P. 1:101(100) ack 1
+        +.01   one   < . 1:1(0) ack 101
+        +.01   other > S 0:0(0)
+        +.01   other < S. 0:0(0) ack 1
+        +.0001 other > . 1:1(0) ack 1
+        +.01   other > P. 1:101(100) ack 1
+        +.01   other < . 1:1(0) ack 101
+        +90    one   < R 1:1(0)
+        end +5";
+    let script = idlegap::script::Script::parse(script).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("swapped.pcap");
+    std::fs::write(&capture, idlegap::script::to_pcap(&script)).unwrap();
+    assert!(try_filters(&capture) >= 3);
+}
+
 /// Tries the filters of a capture; returns how many there are.
 fn try_filters(capture: &Path) -> usize {
     let report: Value = serde_json::from_str(&idlegap(&["--format", "json"], capture)).unwrap();

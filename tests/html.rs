@@ -39,6 +39,17 @@ const RECORDINGS: [&str; 12] = [
 const SCRIPTS: [&str; 4] = ["gaps-survived", "keepalive-exhausted", "reset-after-908s-first-write", "three-week-gap"];
 /// Widths of a phone and of a desk, in CSS pixels.
 const WIDTHS: [u32; 2] = [360, 1280];
+/// Recordings that hold every mark between them, for a look in the dark.
+const IN_THE_DARK: [&str; 5] = [
+    "lvs-fullnat-90s-client",
+    "keepalive-gives-up",
+    "loss-single-byte-keepalive-client",
+    "path-unreachable",
+    "zero-window-stall",
+];
+/// The colours of the page, light and dark.
+const WHITE: &str = "rgb(255, 255, 255)";
+const NIGHT: &str = "rgb(20, 23, 27)";
 /// Names under which Chromium is installed.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// Hosts that the browser itself asks for news; no name resolves, so that none of it leaves the machine.
@@ -53,7 +64,7 @@ fn reports_stand_in_a_browser() {
     let mut pages: Vec<(String, String)> =
         recordings.chain(scripts).map(|(name, capture)| (name, html(&[], &capture))).collect();
     pages.push(("graceful".to_owned(), html(&[], &from_script(folder.path(), "graceful", &script("graceful-close")))));
-    let seen = look(&browser, folder.path(), &pages);
+    let seen = look(&browser, folder.path(), &pages, Scheme::Light);
     assert_eq!(seen.pages.len(), pages.len() * WIDTHS.len());
     let faults: String = seen.pages.iter().flat_map(faults).fold(String::new(), |mut all, fault| {
         let _ = writeln!(all, "{fault}");
@@ -69,6 +80,62 @@ fn reports_stand_in_a_browser() {
 }
 
 #[test]
+fn the_dark_page_reads_as_well_as_the_light_one() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let pages: Vec<_> = IN_THE_DARK.iter().map(|name| ((*name).to_owned(), html(&[], &recording(name)))).collect();
+    let [light, dark] = [Scheme::Light, Scheme::Dark].map(|scheme| look(&browser, folder.path(), &pages, scheme));
+    for (light, dark) in light.pages.iter().zip(&dark.pages) {
+        assert_eq!(faults(dark), Vec::<String>::new());
+        // Nothing but the colours differs.
+        for same in ["page", "width", "elements", "pictures", "tables", "sentence"] {
+            assert_eq!(light[same], dark[same], "{same}");
+        }
+        assert_eq!((light["background"].as_str(), dark["background"].as_str()), (Some(WHITE), Some(NIGHT)));
+    }
+    fs::write(folder.path().join("page.html"), &pages[0].1).unwrap();
+    let [light, dark] = [Scheme::Light, Scheme::Dark].map(|scheme| {
+        let picture = folder.path().join(format!("{scheme:?}.png"));
+        let mut command = headless(&browser, folder.path(), scheme);
+        command.arg(format!("--screenshot={}", picture.display()));
+        let output = command.arg(folder.path().join("page.html")).output().unwrap();
+        fs::read(&picture).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    });
+    assert!(light != dark, "the pictures of both are the same");
+}
+
+#[test]
+fn on_paper_nothing_is_lost() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // More flows than are unfolded on a screen.
+    let page = html(&[], &from_script(folder.path(), "many", &silent_flows(15)));
+    let sentence = page.split("<p class=\"lead\">").nth(1).unwrap().split("</p>").next().unwrap();
+    fs::write(folder.path().join("page.html"), &page).unwrap();
+    let paper = folder.path().join("page.pdf");
+    let mut command = headless(&browser, folder.path(), Scheme::Dark);
+    command.arg(format!("--print-to-pdf={}", paper.display())).arg(folder.path().join("page.html"));
+    let output = command.output().unwrap();
+    assert!(paper.exists(), "{}", String::from_utf8_lossy(&output.stderr));
+    let Some(words) = words_on(&paper) else { return };
+    let text: String = words.iter().map(|word| word.text.as_str()).collect();
+    let holds = |what: &str| text.contains(&what.replace(' ', ""));
+    assert!(holds(sentence), "the sentence is not there: {text}");
+    for flow in 0..15 {
+        let client = format!("10.0.0.{}:40000", flow + 1);
+        assert!(holds(&format!("Flow {flow}: {client} to 10.9.0.2:5432, idle-reset")), "the timeline of flow {flow}");
+    }
+    // The last column of each row, and what to type into Wireshark.
+    assert_eq!(words.iter().filter(|word| word.text == "tcp.stream").count(), 15 + 1);
+    // Each picture, and each table that says the same.
+    assert_eq!(text.matches("Insecondsafter").count(), 15);
+    let tables = words.iter().filter(|word| word.text == "remarks").count();
+    assert!(tables >= 15, "{tables} of 15 folded tables are open");
+    let beyond: Vec<_> = words.iter().filter(|word| word.left < 0.0 || word.right > word.page).collect();
+    assert!(beyond.is_empty(), "cut off at an edge of the paper: {beyond:?}");
+}
+
+#[test]
 fn what_packets_files_and_tables_say_is_nothing_but_text() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +144,7 @@ fn what_packets_files_and_tables_say_is_nothing_but_text() {
     let table = folder.path().join("timeouts.toml");
     fs::write(&table, hostile_table()).unwrap();
     let page = html(&["--timeouts", table.to_str().unwrap()], &capture);
-    let seen = look(&browser, folder.path(), &[("hostile".to_owned(), page)]);
+    let seen = look(&browser, folder.path(), &[("hostile".to_owned(), page)], Scheme::Light);
     for page in &seen.pages {
         assert_eq!(faults(page), Vec::<String>::new());
         let elements: Vec<_> = page["elements"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
@@ -89,6 +156,15 @@ fn what_packets_files_and_tables_say_is_nothing_but_text() {
         assert!(sentence.contains("GET /<script>document.title='ran'</script>"), "shown as it came: {sentence}");
         assert!(sentence.contains("<script>alert('vendor')</script>"), "{sentence}");
         assert!(!sentence.contains('\u{202e}'), "{sentence}");
+        let cells: String = page["cells"].as_array().unwrap().iter().map(|cell| cell.as_str().unwrap()).collect();
+        for shown in [
+            "SNI \"><svg/onload=alert(3)>.\\u{1b}]0;x\\u{7}.example)",
+            "for 192.0.2.7:50123",
+            "host \"><svg/onload=alert(2)>",
+            "\\u{202e}gnp.exe",
+        ] {
+            assert!(cells.contains(shown), "{shown} is not shown as it came: {cells}");
+        }
     }
     assert_eq!(seen.console, Vec::<String>::new());
     assert_eq!(seen.requests, Vec::<String>::new());
@@ -100,13 +176,21 @@ fn the_browser_would_tell() {
     let folder = tempfile::tempdir().unwrap();
     let bad = "<!DOCTYPE html><html><title>bad</title><h1>a</h1><h3>b</h3><a href='#nowhere' onclick='x()'>c</a>\
                <img src='http://report.invalid/pixel'><div style='width:2000px'>d</div>\
-               <svg role='img' width='100%' height='50'><text x='0' y='20'>one text</text><text x='5' y='21'>other</text>\
+               <p style='color:#999'>pale</p><svg role='img' width='100%' height='50'><text x='0' y='20'>one text</text><text x='5' y='21'>other</text>\
                <text x='99%' y='40'>beyond the window</text></svg><script>console.error('boo')</script>";
-    let seen = look(&browser, folder.path(), &[("bad".to_owned(), bad.to_owned())]);
+    let seen = look(&browser, folder.path(), &[("bad".to_owned(), bad.to_owned())], Scheme::Light);
     let found = faults(&seen.pages[0]).join("\n");
-    for fault in
-        ["overflow", "handlers", "broken_links", "unlabelled", "skipped_levels", "overlaps", "outside", "script"]
-    {
+    for fault in [
+        "overflow",
+        "handlers",
+        "broken_links",
+        "unlabelled",
+        "skipped_levels",
+        "overlaps",
+        "outside",
+        "faint",
+        "script",
+    ] {
         assert!(found.contains(fault), "{fault} is not noticed:\n{found}");
     }
     assert!(seen.console.iter().any(|line| line.contains("boo")), "{:?}", seen.console);
@@ -137,22 +221,105 @@ fn what_is_left_out_is_named() {
     assert!(page.contains("The timelines of 1 flow more are left out"), "and the timelines do");
 }
 
-/// A client that writes markup, quotes, entities, a script and reversed text where the report shows names.
+/// Clients that write markup, quotes, entities, scripts and reversed text where the report shows names: in the request line
+/// and the host of HTTP behind a PROXY header, and in the server name of TLS.
 fn hostile_script() -> String {
+    const PROXY: &str = "PROXY TCP4 192.0.2.7 203.0.113.80 50123 80\r\n";
+    let http = hostile_request();
+    let hello = client_hello("\"><svg/onload=alert(3)>.\u{1b}]0;x\u{7}.example");
+    let behind_proxy = [PROXY.as_bytes(), &http].concat();
+    // Two of one service, so that the one sentence speaks of them.
+    let flows = [(80, http), (80, behind_proxy), (443, hello)];
+    let flows = flows.iter().enumerate().map(|(flow, (port, bytes))| {
+        let (length, hex) = (bytes.len(), hex(bytes));
+        let (begin, client, end) = (300 * flow, 40_000 + flow, length + 1);
+        format!(
+            "flow f{flow} 198.51.100.7:{client} > 203.0.113.80:{port} isn 1000 5000 ttl 64 54
+{begin}  f{flow} > S   0:0(0)              win 64240 <mss 1460,sackOK,nop,wscale 7>
++.010    f{flow} < S.  0:0(0)      ack 1   win 65160 <mss 1460,sackOK,nop,wscale 7>
++.0001   f{flow} > .   1:1(0)      ack 1
++1       f{flow} > P.  1:{end}({length})  ack 1   data hex:{hex}
++.010    f{flow} < .   1:1(0)      ack {end}
++90.0    f{flow} < R   1:1(0)      ack @4294768296 win 0 ttl 55 ipid 0
+"
+        )
+    });
+    flows.collect()
+}
+
+fn hostile_request() -> Vec<u8> {
     let path =
         "/<script>document.title='ran'</script><img/src=//report.invalid/i/onerror=alert(1)>'&lt;\u{202e}gnp.exe";
-    let request = format!("GET {path} HTTP/1.1\r\nHost: \"><svg/onload=alert(2)>\r\n\r\n");
-    let bytes: String = request.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!(
-        "flow 198.51.100.7:40000 > 203.0.113.80:80 isn 1000 5000 ttl 64 54
-0        > S   0:0(0)              win 64240 <mss 1460,sackOK,nop,wscale 7>
-+.010    < S.  0:0(0)      ack 1   win 65160 <mss 1460,sackOK,nop,wscale 7>
-+.0001   > .   1:1(0)      ack 1
-+1       > P.  1:301(300)  ack 1   data hex:{bytes}
-+.010    < .   1:1(0)      ack 301
-+90.0    < R   1:1(0)      ack @4294768296 win 0 ttl 55 ipid 0
-"
-    )
+    format!("GET {path} HTTP/1.1\r\nHost: \"><svg/onload=alert(2)>\r\n\r\n").into_bytes()
+}
+
+/// A TLS ClientHello (RFC 8446 4.1.2) with the server name `name` (RFC 6066 3) and nothing else.
+fn client_hello(name: &str) -> Vec<u8> {
+    let sized = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let names = sized(&[&[0][..], &sized(name.as_bytes())].concat());
+    let extensions = sized(&[&[0, 0][..], &sized(&names)].concat());
+    let body = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0x13, 1], &[1, 0], &extensions].concat();
+    let handshake = [&[1, 0][..], &sized(&body)].concat();
+    [&[22, 3, 1][..], &sized(&handshake)].concat()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Flows that a box resets after 100 s of silence, with the RST to the client alone.
+fn silent_flows(count: usize) -> String {
+    let flows = (0..count).map(|flow| format!("flow f{flow} 10.0.0.{}:40000 > 10.9.0.2:5432 ttl 64 57\n", flow + 1));
+    let mut lines: Vec<(f64, String)> = Vec::new();
+    for flow in 0..count {
+        let begin = flow as f64;
+        let course = [
+            (0.0, "> S 0:0(0) win 64240 <mss 1460>"),
+            (0.02, "< S. 0:0(0) ack 1 win 65160 <mss 1460>"),
+            (0.021, "> . 1:1(0) ack 1"),
+            (0.03, "> P. 1:101(100) ack 1"),
+            (0.05, "< . 1:1(0) ack 101"),
+            (100.05, "< R 1:1(0) win 0 ttl 63 ipid 0"),
+        ];
+        lines.extend(course.map(|(at, what)| (begin + at, format!("f{flow} {what}"))));
+    }
+    lines.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let lines = lines.into_iter().map(|(at, line)| format!("{at:.3} {line}\n"));
+    flows.chain(lines).collect()
+}
+
+/// A word on paper, with its edges and the width of the page, in points.
+#[derive(Debug)]
+struct Word {
+    text: String,
+    left: f64,
+    right: f64,
+    page: f64,
+}
+
+/// The words of a PDF file in reading order; `None` without `pdftotext`, which must be here under `CI=true`.
+fn words_on(paper: &Path) -> Option<Vec<Word>> {
+    let Ok(output) = Command::new("pdftotext").arg("-bbox").arg(paper).arg("-").output() else {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "pdftotext must be here");
+        eprintln!(
+            "SKIPPED: pdftotext is missing, so nobody read the printed report (scripts/setup.sh test installs it)"
+        );
+        return None;
+    };
+    let bounds = String::from_utf8(output.stdout).unwrap();
+    let value = |line: &str, name: &str| -> f64 {
+        line.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+    };
+    let (mut words, mut page) = (Vec::new(), 0.0);
+    for line in bounds.lines().map(str::trim) {
+        if line.starts_with("<page ") {
+            page = value(line, "width");
+        } else if line.starts_with("<word ") {
+            let text = line.split('>').nth(1).unwrap().split('<').next().unwrap().to_owned();
+            words.push(Word { text, left: value(line, "xMin"), right: value(line, "xMax"), page });
+        }
+    }
+    Some(words)
 }
 
 /// A row that anybody could have written.
@@ -172,6 +339,13 @@ confidence = "documented"
 "#
 }
 
+/// What the reader's desktop asks pages to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Light,
+    Dark,
+}
+
 /// What a browser saw.
 struct Seen {
     /// What was measured, for each page at each width.
@@ -183,7 +357,7 @@ struct Seen {
 }
 
 /// Shows the pages, each at every width, in frames of one window.
-fn look(browser: &str, folder: &Path, pages: &[(String, String)]) -> Seen {
+fn look(browser: &str, folder: &Path, pages: &[(String, String)], scheme: Scheme) -> Seen {
     let mut frames = String::new();
     for (number, (name, page)) in pages.iter().enumerate() {
         fs::write(folder.join(format!("{number}.html")), page).unwrap();
@@ -197,18 +371,8 @@ fn look(browser: &str, folder: &Path, pages: &[(String, String)]) -> Seen {
     let script = include_str!("html/measure.js");
     let (bench, log) = (folder.join("bench.html"), folder.join("net.json"));
     fs::write(&bench, format!("<!DOCTYPE html><meta charset=utf-8><body>{frames}<script>{script}</script>")).unwrap();
-    let output = Command::new(browser)
-        .args([
-            "--headless",
-            "--hide-scrollbars",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-        ])
-        .args(["--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"])
+    let output = headless(browser, folder, scheme)
         .args(["--allow-file-access-from-files", "--enable-logging=stderr", "--v=0", "--window-size=1400,900"])
-        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
         .arg(format!("--log-net-log={}", log.display()))
         .arg("--dump-dom")
         .arg(format!("file://{}", bench.display()))
@@ -222,6 +386,20 @@ fn look(browser: &str, folder: &Path, pages: &[(String, String)]) -> Seen {
         console: errors.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect(),
         requests: requested(&fs::read_to_string(log).unwrap()),
     }
+}
+
+/// A browser without a window, that asks nobody for anything.
+fn headless(browser: &str, folder: &Path, scheme: Scheme) -> Command {
+    let mut command = Command::new(browser);
+    command
+        .args(["--headless", "--hide-scrollbars", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .arg("--host-resolver-rules=MAP * ~NOTFOUND")
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()));
+    if scheme == Scheme::Dark {
+        command.arg("--force-dark-mode");
+    }
+    command
 }
 
 /// Bytes of a text in which some are written as `%XX`.
@@ -263,7 +441,7 @@ fn faults(page: &Value) -> Vec<String> {
     for count in ["overflow", "unlabelled", "unnamed_boxes", "skipped_levels"] {
         expect(page[count].as_i64() == Some(0), count, &page[count]);
     }
-    for list in ["handlers", "broken_links", "repeated_ids", "overlaps", "outside", "requests"] {
+    for list in ["handlers", "broken_links", "repeated_ids", "overlaps", "outside", "faint", "requests"] {
         expect(page[list].as_array().unwrap().is_empty(), list, &page[list]);
     }
     let strict = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";

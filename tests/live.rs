@@ -111,6 +111,10 @@ fn any_sees_all_interfaces_and_counts_a_conversation_once() {
     let file = scene.analysed("seen.pcapng");
     assert_eq!(report["flows_total"], file["flows_total"]);
     assert_eq!(report["verdicts"], file["verdicts"]);
+    // Root that is to write keeps the right to write where others own (CAP_DAC_OVERRIDE, bit 1), and no other.
+    for set in ["CapPrm", "CapEff"] {
+        assert_eq!(scene.facts["status"][set], "0000000000000002", "{set}");
+    }
     scene.ended_well("signal");
 }
 

@@ -97,6 +97,36 @@ fn a_template_of_the_users_own_sees_the_report() {
     assert_eq!(all, "8 of 8: 2\n");
 }
 
+/// What is said of one service must not be followed by what to change for another.
+#[test]
+fn the_first_finding_is_what_the_sentence_speaks_of_and_the_short_form_fits_a_screen() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
+    let mut told = 0;
+    for name in names(&folder) {
+        let files = names(&folder.join(&name));
+        let capture = files.into_iter().find(|file| file.contains(".pcap")).unwrap();
+        let capture = folder.join(&name).join(capture);
+        let (code, json, stderr) = run(&folder, &["--format", "json", capture.to_str().unwrap()]);
+        assert_eq!(code, 0, "{name}: {stderr}");
+        let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let server = |text: &str| {
+            let rest = text.split_once(" flow to ").or_else(|| text.split_once(" flows to "))?.1;
+            rest.split_whitespace().next().map(str::to_owned)
+        };
+        let sentence = report["summary"]["sentence"].as_str().unwrap();
+        let first = report["findings"][0]["title"].as_str().and_then(server);
+        if let (Some(_), Some(first)) = (server(sentence), first) {
+            // The sentence names one service, or the first few behind one box.
+            assert!(sentence.contains(&first), "{name}: {first} is not what this speaks of: {sentence}");
+            told += 1;
+        }
+        let (_, brief, _) = run(&folder, &["--brief", capture.to_str().unwrap()]);
+        let lines: usize = brief.lines().map(|line| line.chars().count() / 100 + 1).sum();
+        assert!(lines <= 24, "{name}: {lines} lines of 100 columns:\n{brief}");
+    }
+    assert!(told > 20, "{told}");
+}
+
 #[test]
 fn an_expression_among_files_is_understood_and_refused() {
     let folder = TempDir::new().unwrap();
@@ -118,6 +148,44 @@ fn shells_take_the_completions() {
         }
         let Some(complaint) = complaint(shell, check, &script) else { continue };
         assert_eq!(complaint, "", "{shell}");
+    }
+}
+
+/// Loads the completions as a session of each shell would, and asks for what follows `idlegap tr`.
+#[test]
+fn completions_complete_in_the_real_shells() {
+    let folder = TempDir::new().unwrap();
+    let binaries = Path::new(env!("CARGO_BIN_EXE_idlegap")).parent().unwrap();
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+    for (shell, arguments, file, session) in [
+        (
+            "bash",
+            &["--norc", "-c"][..],
+            "idlegap.bash",
+            "source ./idlegap.bash; COMP_WORDS=(idlegap tr); COMP_CWORD=1; COMP_LINE='idlegap tr'; COMP_POINT=10
+             _idlegap idlegap tr idlegap; printf '%s\n' \"${COMPREPLY[@]}\"",
+        ),
+        (
+            "zsh",
+            &["-f", "-c"],
+            "_idlegap",
+            "autoload -Uz compinit; compinit -u -d $PWD/dump; source ./_idlegap; print -r -- for $_comps[idlegap]
+             _describe() { print -rl -- $commands }; _idlegap_commands",
+        ),
+        ("fish", &["--no-config", "-c"], "idlegap.fish", "source ./idlegap.fish; complete -C 'idlegap tr'"),
+    ] {
+        fs::write(folder.path().join(file), run(Path::new("/"), &["completions", shell]).1).unwrap();
+        let mut command = Command::new(shell);
+        command.args(arguments).arg(session).current_dir(folder.path()).stdin(Stdio::null());
+        command.env_clear().env("PATH", &path).env("HOME", folder.path()).env("LC_ALL", "C.UTF-8");
+        let Ok(output) = command.output() else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{shell} must be here");
+            eprintln!("NOT TESTED: {shell} is not here");
+            continue;
+        };
+        let offered = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell}");
+        assert!(offered.lines().any(|line| line.starts_with("trace")), "{shell} offers {offered:?}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Plausible TCP conversations that are then broken: the input is read as a list of acts, each an octet and its
 //! parameters, so that the fuzzer composes silences, probes, resets and faults instead of guessing headers.
 
+use std::net::Ipv6Addr;
+
 use idlegap::capture::{LinkType, Record};
 use idlegap::script::{Direction, Event, FlowSpec, Framing, Position, Script, SegmentSpec, Step, TcpOption, Time};
 use idlegap::seq::Seq;
@@ -15,22 +17,47 @@ const MOST: usize = 300;
 const SILENCES: [i64; 16] =
     [0, 1, 40, 200, 999, 1_000, 1_001, 5_000, 60_000, 75_000, 90_000, 90_500, 300_000, 350_000, 7_200_000, 604_800_000];
 
+/// What payload begins with: nothing that means anything, or what verdicts rest on, whole and in parts.
+const WORDS: [&[u8]; 8] = [
+    b"",
+    b"HTTP/1.1 504 Gateway Time-out\r\n\r\n",
+    b"HTTP/1.1 408 Request Timeout\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 504 Late\r\n\r\n",
+    b"HTTP/1.1 5",
+    b"04 Gateway Time-out\r\n\r\n",
+    b"PROXY TCP4 198.51.100.10 10.0.0.80 40001 8081\r\n",
+    b"GET /report HTTP/1.1\r\nHost: shop.example\r\n\r\n",
+];
+
 /// Plays the acts; the analysis must be sound, and must not depend on when the capture began or where it was cut in two.
 pub fn run(data: &[u8]) {
     let mut acts = Acts(data);
     let [setting, isn, other_isn, cut] = acts.octets();
-    let mut stage = Stage::new(setting, isn, other_isn);
-    while stage.script.steps.len() < MOST && !acts.0.is_empty() {
-        stage.play(&mut acts);
-    }
-    let mut frames = frames(&stage.script);
-    stage.faults.iter().for_each(|fault| fault.strike(&mut frames));
+    let (frames, is_sound) = play(0, [setting, isn, other_isn], &mut acts);
     let whole = tale(&frames, None, Span::ZERO);
     assert_eq!(whole, tale(&frames, None, Span::from_secs(86_399)), "another day, another story");
     let half = usize::from(cut) * frames.len() / 256;
-    if stage.faults.is_empty() {
+    if is_sound {
         assert_eq!(whole, tale(&frames, Some(half), Span::ZERO), "cut in two it tells another story");
     }
+}
+
+/// The frames of conversation `number` of several, each between ports of its own.
+pub fn conversation(number: u16, data: &[u8]) -> Vec<Frame> {
+    let mut acts = Acts(data);
+    let setting = acts.octets();
+    play(number, setting, &mut acts).0
+}
+
+/// The frames that the acts bring about, and whether none of them was damaged.
+fn play(number: u16, [setting, isn, other_isn]: [u8; 3], acts: &mut Acts<'_>) -> (Vec<Frame>, bool) {
+    let mut stage = Stage::new(number, setting, isn, other_isn);
+    while stage.script.steps.len() < MOST && !acts.0.is_empty() {
+        stage.play(acts);
+    }
+    let mut frames = frames(&stage.script);
+    stage.faults.iter().for_each(|fault| fault.strike(&mut frames));
+    (frames, stage.faults.is_empty())
 }
 
 /// The input, act by act; octets that are missing are zero.
@@ -66,11 +93,12 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(setting: u8, isn: u8, other_isn: u8) -> Self {
+    fn new(number: u16, setting: u8, isn: u8, other_isn: u8) -> Self {
         let ends = if setting & 1 == 0 {
-            (([10, 0, 0, 1], 40_000).into(), ([10, 0, 0, 2], 443).into())
+            (([10, 0, 0, 1], 40_000 + number).into(), ([10, 0, 0, 2], 443).into())
         } else {
-            ("[2001:db8::1]:40000".parse().expect("an address"), "[2001:db8::2]:443".parse().expect("an address"))
+            let host = |last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
+            ((host(1), 40_000 + number).into(), (host(2), 443).into())
         };
         let near_the_wrap =
             |octet: u8| Seq(u32::MAX.wrapping_sub(u32::from(octet)).wrapping_add(u32::from(octet & 1) * 200));
@@ -97,13 +125,18 @@ impl Stage {
         let [next, heard] = [self.host(side).next, self.host(1 - side).next];
         match act & 0x0f {
             0 | 1 => self.pause += SILENCES.get(usize::from(value & 15)).copied().unwrap_or(0) + i64::from(value >> 4),
-            2 => self.say(side, u16::from(value).max(1), true),
-            3 => self.say(side, u16::from(value).max(1), false),
+            2 | 3 => {
+                let words = WORDS.get(usize::from(act >> 4 & 7)).copied().unwrap_or_default();
+                self.say(side, u16::from(value).max(1), words, act & 0x0f == 2);
+            }
             4 => {
                 self.host_mut(side).heard = heard;
                 self.show(side, Flags::ACK, next, 0, true);
             }
-            5 => self.show(side, Flags::ACK, next - 1, u16::from(value & 1), true),
+            5 => {
+                self.show(side, Flags::ACK, next - 1, u16::from(value & 1), true);
+                self.say_instead(value >> 1);
+            }
             6 => self.show(side, Flags::RST, next, 0, false),
             7 => self.show(side, Flags::RST | Flags::ACK, next, 0, true),
             8 => {
@@ -134,10 +167,23 @@ impl Stage {
         }
     }
 
+    /// Has a lone octet be another than the letter of its place.
+    fn say_instead(&mut self, octet: u8) {
+        if let Some(Step { event: Event::Segment(segment), .. }) = self.script.steps.last_mut()
+            && segment.payload_len == 1
+            && octet != 0
+        {
+            segment.data = vec![octet - 1];
+        }
+    }
+
     /// Payload, and its acknowledgment.
-    fn say(&mut self, side: usize, len: u16, acknowledged: bool) {
+    fn say(&mut self, side: usize, len: u16, words: &[u8], acknowledged: bool) {
         let next = self.host(side).next;
         self.show(side, Flags::ACK | Flags::PSH, next, len, true);
+        if let Some(Step { event: Event::Segment(segment), .. }) = self.script.steps.last_mut() {
+            segment.data = words.iter().copied().take(len.into()).collect();
+        }
         self.host_mut(side).next += i64::from(len);
         if acknowledged {
             self.host_mut(1 - side).heard = next + i64::from(len);
@@ -217,10 +263,14 @@ impl Fault {
     }
 }
 
-struct Frame {
-    time: Timestamp,
-    bytes: Vec<u8>,
-    original_len: u32,
+/// A frame as it is captured.
+pub struct Frame {
+    /// When.
+    pub time: Timestamp,
+    /// Its octets.
+    pub bytes: Vec<u8>,
+    /// Octets that it had on the wire.
+    pub original_len: u32,
 }
 
 fn frames(script: &Script) -> Vec<Frame> {
@@ -243,6 +293,7 @@ fn tale(frames: &[Frame], cut: Option<usize>, later: Span) -> Vec<String> {
             interface: 0,
             data: &frame.bytes,
             original_len: frame.original_len,
+            told: None,
         });
     }
     let (analysis, verdicts) = course.conclude();

@@ -31,7 +31,7 @@ pub fn run(data: &[u8]) {
             assert!(segment.payload.len() <= bytes.len(), "payload from nowhere");
         }
         let time = Timestamp::from_nanos(i64::from(*claim) * frame as i64 * 1_000_000_000);
-        course.push(&Record { time, frame, link, interface: 0, data: bytes, original_len });
+        course.push(&Record { time, frame, link, interface: 0, data: bytes, original_len, told: None });
     }
     course.conclude();
 }

@@ -5,6 +5,7 @@
 pub mod analysis;
 pub mod containers;
 pub mod conversation;
+pub mod evidence;
 pub mod frames;
 pub mod heads;
 pub mod pipeline;

@@ -99,8 +99,15 @@ flow beginning 10.0.0.3:1003 > 10.0.0.9:80
         let mut analyzer = Analyzer::new(Options { awake, ..Options::default() });
         for (number, frame) in (1..).zip(script.frames()) {
             let (link, data) = (LinkType(1), &frame.bytes[..]);
-            let record =
-                Record { time: frame.time, frame: number, link, interface: 0, data, original_len: frame.original_len };
+            let record = Record {
+                time: frame.time,
+                frame: number,
+                link,
+                interface: 0,
+                data,
+                original_len: frame.original_len,
+                told: None,
+            };
             analyzer.push(&record);
         }
         analyzer

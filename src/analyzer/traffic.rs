@@ -17,7 +17,7 @@ pub struct Traffic {
     pub control: u64,
     /// RSTs.
     pub resets: u64,
-    /// Segments of one octet whose octet the snapshot length cut off.
+    /// Segments of one octet whose octet was cut off, with nothing said of it.
     pub hidden_octets: u64,
     /// Segments longer than a frame on a wire can be.
     pub oversized: u64,
@@ -37,9 +37,21 @@ impl Traffic {
         };
         *sort += 1;
         self.resets += u64::from(segment.flags.has(Flags::RST));
-        self.hidden_octets += u64::from(segment.payload_len == 1 && segment.payload.is_empty());
+        let hidden = segment.payload_len == 1 && segment.payload.is_empty() && segment.told.is_none();
+        self.hidden_octets += u64::from(hidden);
         self.oversized += u64::from(segment.payload_len > LONGEST_ON_THE_WIRE);
         self.longest = self.longest.max(segment.payload_len);
+    }
+
+    /// Adds the segments of another part of the file.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.with_payload += other.with_payload;
+        self.bare_acks += other.bare_acks;
+        self.control += other.control;
+        self.resets += other.resets;
+        self.hidden_octets += other.hidden_octets;
+        self.oversized += other.oversized;
+        self.longest = self.longest.max(other.longest);
     }
 }
 

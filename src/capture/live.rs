@@ -112,7 +112,7 @@ impl Source for Interface {
         let frame = self.info.frames;
         self.info.note_time(time, frame);
         let (data, original_len) = (packet.data, packet.header.len);
-        let record = Record { time, frame, link: self.link, interface: 0, data, original_len };
+        let record = Record { time, frame, link: self.link, interface: 0, data, original_len, told: None };
         self.info.note_record(record.link, record.data.len(), record.original_len);
         Ok(Next::Record(record))
     }

@@ -104,6 +104,7 @@ impl Pcap {
             original_len,
             data: self.header_len..total,
             total,
+            told: None,
         })
     }
 

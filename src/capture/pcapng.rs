@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use self::interface::Interface;
 use self::options::Options;
+use super::Told;
 use super::bytes::ByteOrder;
 use super::info::{CaptureInfo, text};
 use super::walk::{Found, MAX_RECORD_LEN, Stop};
@@ -201,8 +202,9 @@ impl Pcapng {
         })?;
         info.lost_between = info.lost_between.saturating_add(fields.lost);
         let options_at = data.end.next_multiple_of(4);
+        let mut told = None;
         if kind != SIMPLE_PACKET && options_at + 4 < block.len() {
-            self.packet_options(block, options_at, kind, info);
+            told = self.packet_options(block, options_at, kind, info);
         }
         Ok(Found {
             time: fields.ticks.map(|ticks| interface.time(ticks)),
@@ -211,6 +213,7 @@ impl Pcapng {
             original_len: fields.original_len,
             data,
             total: block.len(),
+            told,
         })
     }
 
@@ -264,11 +267,16 @@ impl Pcapng {
         (captured <= room).then(|| fields.data_at..fields.data_at + captured)
     }
 
-    fn packet_options(&self, block: &[u8], at: usize, kind: u32, info: &mut CaptureInfo) {
+    /// Enters the options of a packet in `info`; returns what its first comment of that form says that octets told.
+    fn packet_options(&self, block: &[u8], at: usize, kind: u32, info: &mut CaptureInfo) -> Option<Box<Told>> {
         let mut commented = false;
+        let mut told = None;
         for (code, value) in Options::new(self.order, block, at) {
             match code {
-                OPT_COMMENT => commented = true,
+                OPT_COMMENT => {
+                    commented = true;
+                    told = told.or_else(|| Told::from_comment(value).map(Box::new));
+                }
                 EPB_DROPCOUNT if kind == ENHANCED_PACKET => {
                     let lost = self.order.u64(value, 0).unwrap_or_default();
                     info.lost_between = info.lost_between.saturating_add(lost);
@@ -277,6 +285,7 @@ impl Pcapng {
             }
         }
         info.commented_packets += u64::from(commented);
+        told
     }
 }
 

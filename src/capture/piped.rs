@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::info::{Container, Format, Note};
-use super::{CaptureInfo, Counters, Error, LinkType, Next, Reader, Record, Source};
+use super::{CaptureInfo, Counters, Error, LinkType, Next, Reader, Record, Source, Told};
 use crate::time::Timestamp;
 
 /// How long nothing must come to be called quiet.
@@ -46,7 +46,7 @@ struct Batch {
 }
 
 enum Item {
-    Record { head: Head, len: usize, at: usize },
+    Record { head: Head, len: usize, at: usize, told: Option<Box<Told>> },
     Note(Note),
 }
 
@@ -120,10 +120,10 @@ impl Source for Piped {
         let item = self.batch.items.get(self.next);
         self.next += 1;
         Ok(match item {
-            Some(Item::Record { head, len, at }) => {
+            Some(Item::Record { head, len, at, told }) => {
                 let data = self.batch.octets.get(*at..at.saturating_add(*len)).unwrap_or_default();
                 let Head { time, frame, link, interface, original_len } = *head;
-                let record = Record { time, frame, link, interface, data, original_len };
+                let record = Record { time, frame, link, interface, data, original_len, told: told.as_deref() };
                 self.info.frames = frame;
                 self.info.note_time(time, frame);
                 self.info.note_record(record.link, record.data.len(), record.original_len);
@@ -202,9 +202,10 @@ fn read_all(mut reader: Reader, pending: &Mutex<Batch>, sender: &SyncSender<Mess
 
 impl Batch {
     fn push(&mut self, record: &Record<'_>) {
-        let Record { time, frame, link, interface, data, original_len } = *record;
+        let Record { time, frame, link, interface, data, original_len, told } = *record;
         let head = Head { time, frame, link, interface, original_len };
-        self.items.push(Item::Record { head, len: data.len(), at: self.octets.len() });
+        let told = told.copied().map(Box::new);
+        self.items.push(Item::Record { head, len: data.len(), at: self.octets.len(), told });
         self.octets.extend_from_slice(data);
     }
 }

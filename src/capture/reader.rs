@@ -16,7 +16,7 @@ use super::sniff;
 use super::spool::Spool;
 use super::walk::{Found, Stop};
 use super::window::Window;
-use super::{Error, LinkType, Record};
+use super::{Error, LinkType, Record, Told};
 use crate::time::Timestamp;
 
 /// Where a capture comes from.
@@ -100,6 +100,7 @@ struct Entry {
     interface: u32,
     original_len: u32,
     places: Range<usize>,
+    told: Option<Box<Told>>,
 }
 
 /// The containers. Both walks have the same shape: they find the next record and leave it in the window.
@@ -202,7 +203,20 @@ impl Reader {
             interface: entry.interface,
             data: self.window.at(entry.places.clone()),
             original_len: entry.original_len,
+            told: entry.told.as_deref(),
         })
+    }
+
+    /// The memory in which these records stand, to be looked at by other threads: it stays as it is until they let go of it,
+    /// and what is read next stands elsewhere.
+    #[must_use]
+    pub const fn memory(&self) -> &Arc<Vec<u8>> {
+        self.window.buffer()
+    }
+
+    /// Where in [`memory`](Self::memory) the bytes of each of these records stand.
+    pub fn places(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        self.batch.iter().map(|entry| entry.places.clone())
     }
 
     /// Takes a record out of the window and numbers it.
@@ -219,9 +233,9 @@ impl Reader {
         };
         self.info.note_record(found.link, found.data.len(), found.original_len);
         let start = self.window.place();
-        let Found { link, interface, original_len, data, total, .. } = found;
+        let Found { link, interface, original_len, data, total, told, .. } = found;
         let places = start + data.start..start + data.end;
-        self.batch.push(Entry { time, frame, link, interface, original_len, places });
+        self.batch.push(Entry { time, frame, link, interface, original_len, places, told });
         self.window.take(total);
     }
 

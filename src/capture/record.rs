@@ -1,5 +1,6 @@
 //! One entry of a capture, whatever the container it came from.
 
+use super::Told;
 use crate::time::Timestamp;
 
 /// A link-layer header type, by its number in the registry of pcap and pcapng (`LINKTYPE_...`).
@@ -21,4 +22,6 @@ pub struct Record<'a> {
     pub data: &'a [u8],
     /// Bytes the frame had on the wire.
     pub original_len: u32,
+    /// What a comment says that octets told which are not here any more.
+    pub told: Option<&'a Told>,
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use super::LinkType;
+use super::{LinkType, Told};
 use crate::time::Timestamp;
 
 /// The longest record that is believed, in bytes: far beyond every frame that can hold TCP (Wireshark's limit for those is
@@ -21,6 +21,7 @@ pub(super) struct Found {
     pub(super) data: Range<usize>,
     /// Bytes of the record with all its headers and padding.
     pub(super) total: usize,
+    pub(super) told: Option<Box<Told>>,
 }
 
 /// Why there is no further record.

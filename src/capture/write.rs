@@ -86,6 +86,8 @@ pub struct InterfaceOptions<'a> {
 pub struct PcapngWriter<W> {
     sink: W,
     interfaces: u32,
+    /// Where the clocks of all interfaces begin, in seconds since 1970.
+    epoch_s: i64,
     /// The block that is being put together.
     block: Vec<u8>,
 }
@@ -96,9 +98,16 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// If the sink fails.
     pub fn new(sink: W, options: &SectionOptions<'_>) -> io::Result<Self> {
-        let mut writer = Self { sink, interfaces: 0, block: Vec::new() };
+        let mut writer = Self { sink, interfaces: 0, epoch_s: 0, block: Vec::new() };
         writer.section(options)?;
         Ok(writer)
+    }
+
+    /// Has the clocks of the interfaces that are described from here on begin in the second of `time`, if that lies before
+    /// 1970: such times are told from then on (`if_tsoffset`).
+    pub const fn begin_clocks_at(&mut self, time: Timestamp) {
+        let seconds = time.as_nanos().div_euclid(NANOS_PER_SECOND);
+        self.epoch_s = if seconds < 0 { seconds } else { 0 };
     }
 
     /// Begins a section, in which the interfaces are counted anew.
@@ -135,6 +144,9 @@ impl<W: Write> PcapngWriter<W> {
         if let Some(filter) = options.filter {
             self.option(11, &[&[0], filter.as_bytes()].concat())?;
         }
+        if self.epoch_s != 0 {
+            self.option(14, &self.epoch_s.to_le_bytes())?;
+        }
         self.end()?;
         self.interfaces += 1;
         Ok(self.interfaces - 1)
@@ -143,7 +155,8 @@ impl<W: Write> PcapngWriter<W> {
     /// Writes one packet of an interface that was described in this section.
     ///
     /// # Errors
-    /// If the sink fails, if the time lies before 1970, or if the interface was not described.
+    /// If the sink fails, if the time lies before 1970 and before the [beginning](Self::begin_clocks_at) of the clocks, or if
+    /// the interface was not described.
     pub fn packet(
         &mut self,
         interface: u32,
@@ -232,7 +245,8 @@ impl<W: Write> PcapngWriter<W> {
     }
 
     fn ticks(&mut self, time: Timestamp) -> io::Result<()> {
-        let ticks = u64::try_from(time.as_nanos()).map_err(|_| time_out_of_range())?;
+        let ticks = i128::from(time.as_nanos()) - i128::from(self.epoch_s) * i128::from(NANOS_PER_SECOND);
+        let ticks = u64::try_from(ticks).map_err(|_| time_out_of_range())?;
         self.block.extend(((ticks >> 32) as u32).to_le_bytes());
         self.block.extend((ticks as u32).to_le_bytes());
         Ok(())

@@ -10,14 +10,13 @@ use super::trace::no_flow;
 use super::{Error, Status, timeouts};
 use crate::analyzer::Seen;
 use crate::capture::{Input, Record, Spool};
-use crate::evidence::check::{Difference, differences};
+use crate::evidence::check::{Difference, Gist, differences};
 use crate::evidence::extract::{Extract, Options, Plan, Written};
 use crate::evidence::pseudonyms::{Key, Pseudonyms};
-use crate::evidence::select::Datagrams;
+use crate::evidence::select::Gathered;
 use crate::report::build::{Asked, build};
-use crate::report::units::{count, plural};
+use crate::report::units::{count, duration, plural};
 use crate::timeouts::Table;
-use crate::verdict::VerdictId;
 
 /// What `idlegap evidence` is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,16 +57,15 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     let points = reading.timelines.len();
     let built = build(reading.timelines, reading.numbers, &table, Asked::default());
     let asked = (!job.flows.is_empty()).then_some(job.flows.as_slice());
-    let plan = Plan::new(&built, asked, &first.datagrams).ok_or(Error::SeveralPoints { points })?;
+    let plan = Plan::new(&built, asked, &first.gathered).ok_or(Error::SeveralPoints { points })?;
     if plan.selection.is_empty() {
         console.note(&"no flow has a finding: nothing was written");
         return Ok(status(&console));
     }
     let options =
         Options { strip_payload: job.strip_payload, pseudonyms: job.anonymise.then(|| Pseudonyms::new(key.as_ref())) };
-    let payload_cut = job.strip_payload || job.anonymise;
     let (written, extract) = write(&source, &plan, options)?;
-    for difference in check(&extract, &plan, &table, payload_cut)? {
+    for difference in check(&extract, &plan, &table)? {
         warn(&difference, &mut console);
     }
     io::copy(&mut extract.reader(), &mut output).map_err(|error| output.error(error))?;
@@ -98,17 +96,21 @@ fn write(source: &Source, plan: &Plan<'_>, options: Options) -> Result<(Written,
 }
 
 /// What the extract says otherwise than the whole.
-fn check(extract: &Spool, plan: &Plan<'_>, table: &Table, payload_cut: bool) -> Result<Vec<Difference>, Error> {
+fn check(extract: &Spool, plan: &Plan<'_>, table: &Table) -> Result<Vec<Difference>, Error> {
     let source = Source { inputs: vec![Input::Spool(extract.clone())], filter: None, count: None, threads: 1 };
     let reading = read(&source, &mut Console::mute(), &mut Unwatched)?;
     let built = build(reading.timelines, reading.numbers, table, Asked::default());
-    Ok(differences(plan, &built, payload_cut))
+    Ok(differences(plan, &built))
 }
 
 fn warn(difference: &Difference, console: &mut Console) {
     let Difference { flow, whole, extract } = difference;
-    let now = extract.map_or("missing", VerdictId::name);
-    console.warning(&format_args!("flow {flow} is {} in the capture, and {now} in the extract", whole.name()));
+    let said = |gist: &Gist| {
+        let silence = gist.gap.map(|(_, length)| format!(", after {}", duration(length))).unwrap_or_default();
+        format!("{} ({}{silence})", gist.id.name(), gist.confidence.name())
+    };
+    let now = extract.as_ref().map_or_else(|| "missing".to_owned(), said);
+    console.warning(&format_args!("flow {flow} is {} in the capture, and {now} in the extract", said(whole)));
 }
 
 fn refuse_unknown(reading: &Reading, flows: &[u32]) -> Result<(), Error> {
@@ -120,15 +122,15 @@ const fn status(console: &Console) -> Status {
     if console.failed() { Status::Failed } else { Status::Ran }
 }
 
-/// Learns which fragments belong together.
+/// Learns what has to be known before anything is selected.
 #[derive(Default)]
 struct FirstReading {
-    datagrams: Datagrams,
+    gathered: Gathered,
 }
 
 impl Witness for FirstReading {
     fn record(&mut self, _record: &Record<'_>, seen: &Seen<'_>, _flow: impl Fn(u32) -> u32) -> Result<(), Error> {
-        self.datagrams.note(seen);
+        self.gathered.note(seen);
         Ok(())
     }
 }

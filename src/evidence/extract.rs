@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::annotate::Annotations;
+use super::check::Gist;
 use super::pseudonyms::Pseudonyms;
 use super::rewrite::{Rewriter, Rewritten};
-use super::select::{Datagrams, Kept, Selection};
+use super::select::{Gathered, Kept, Selection};
 use crate::analyzer::Seen;
-use crate::capture::{Counters, InterfaceOptions, LinkType, PcapngWriter, Record, SectionOptions};
+use crate::capture::{Counters, InterfaceOptions, LinkType, PcapngWriter, RealClient, Record, SectionOptions, Told};
 use crate::flow::FrameId;
 use crate::report::build::Built;
 use crate::report::escape::escaped;
@@ -16,7 +17,6 @@ use crate::report::judged::Judged;
 use crate::report::model::Report;
 use crate::report::units::{count, plural};
 use crate::time::Timestamp;
-use crate::verdict::VerdictId;
 use crate::verdict::quality::lost;
 
 /// Findings told in the section's comment at most.
@@ -53,19 +53,19 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Selects from the only timeline of `built`, whose fragments are `datagrams`: the flows with findings, or those that
+    /// Selects from the only timeline of `built`, of which this was `gathered`: the flows with findings, or those that
     /// are `asked` for. `None` where there are several timelines, or none.
     #[must_use]
-    pub fn new(built: &'a Built, asked: Option<&[u32]>, datagrams: &Datagrams) -> Option<Self> {
+    pub fn new(built: &'a Built, asked: Option<&[u32]>, gathered: &Gathered) -> Option<Self> {
         let [judged] = built.timelines() else { return None };
-        Some(Self { judged, report: &built.report, selection: Selection::new(judged, asked, datagrams) })
+        Some(Self { judged, report: &built.report, selection: Selection::new(judged, asked, gathered) })
     }
 
     /// The flows that are kept, in their order, with the verdicts on them.
-    pub(super) fn verdicts(&self) -> impl Iterator<Item = (u32, VerdictId)> {
+    pub(super) fn gists(&self) -> impl Iterator<Item = (u32, Gist)> {
         let flows = &self.judged.timeline.analysis.flows;
-        let verdict = |index: &u32| Some((*index, self.judged.verdict(&*flows.get(*index)?).id));
-        self.selection.flows.iter().filter_map(verdict)
+        let gist = |index: &u32| Some((*index, Gist::of(&self.judged.verdict(&*flows.get(*index)?))));
+        self.selection.flows.iter().filter_map(gist)
     }
 }
 
@@ -77,6 +77,8 @@ pub struct Extract<'a, W: Write> {
     writer: PcapngWriter<W>,
     /// Link type and number of the interfaces described so far; the place is the number in the extract.
     interfaces: Vec<(LinkType, u32)>,
+    /// The latest time written.
+    latest: Timestamp,
     written: Written,
 }
 
@@ -99,8 +101,13 @@ impl<'a, W: Write> Extract<'a, W> {
             plan,
             annotations: Annotations::new(plan.judged, &plan.selection),
             rewriter,
-            writer: PcapngWriter::new(sink, &section)?,
+            writer: {
+                let mut writer = PcapngWriter::new(sink, &section)?;
+                writer.begin_clocks_at(plan.selection.span.0);
+                writer
+            },
             interfaces: Vec::new(),
+            latest: plan.selection.span.0,
             written,
         })
     }
@@ -108,15 +115,16 @@ impl<'a, W: Write> Extract<'a, W> {
     /// Takes one record, in the order of the first reading.
     ///
     /// # Errors
-    /// If the sink fails, or if the record's time lies before 1970.
+    /// If the sink fails.
     pub fn record(&mut self, record: &Record<'_>, seen: &Seen<'_>) -> io::Result<()> {
         self.written.packets_total += 1;
         match self.plan.selection.keeps(record.time, seen) {
             Kept::Whole => {
                 let frame = self.rewriter.rewrite(record);
                 let comments = frame_of(seen).map(|frame| self.annotations.comments(frame, self.plan.judged));
+                let comments: Vec<_> = comments.into_iter().flatten().chain(self.told(seen)).collect();
                 self.written.packets += 1;
-                self.write(record, &frame, &comments.unwrap_or_default())
+                self.write(record, &frame, &comments)
             }
             Kept::Time => {
                 let frame = Rewritten { link: record.link, data: Vec::new(), original_len: record.original_len };
@@ -140,15 +148,35 @@ impl<'a, W: Write> Extract<'a, W> {
             }
             if limits.lost > 0 || limits.received > 0 {
                 let counters = counters(judged);
-                self.writer.statistics(0, judged.timeline.analysis.end.max(Timestamp::default()), &counters)?;
+                self.writer.statistics(0, judged.timeline.analysis.end, &counters)?;
+            }
+            // The capture went on without a packet: its recording says until when.
+            if judged.timeline.analysis.end > self.latest {
+                self.writer.tick(0, judged.timeline.analysis.end)?;
             }
         }
         self.writer.finish()?;
         Ok(self.written)
     }
 
+    /// What is to be said in the place of octets that the extract does not hold. An address out of payload is payload, too.
+    fn told(&mut self, seen: &Seen<'_>) -> Option<String> {
+        let Seen::Segment(labelled) = seen else { return None };
+        let is_gone = self.rewriter.cuts() || labelled.segment.payload.is_empty();
+        let told = Some(labelled.told).filter(|told| is_gone && !told.is_nothing())?;
+        let client = told.client.map(|client| match (client, &mut self.rewriter.pseudonyms) {
+            (RealClient::Address(client), Some(pseudonyms)) => {
+                RealClient::Address(SocketAddr::new(pseudonyms.address(client.ip()), client.port()))
+            }
+            (RealClient::Address(_), None) if self.rewriter.strip => RealClient::Withheld,
+            (client, _) => client,
+        });
+        Some(Told { client, ..told }.to_string())
+    }
+
     fn write(&mut self, record: &Record<'_>, frame: &Rewritten, comments: &[String]) -> io::Result<()> {
         let interface = self.interface(frame.link, record.interface)?;
+        self.latest = self.latest.max(record.time);
         let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
         self.writer.packet(interface, record.time, &frame.data, frame.original_len, &comments)
     }

@@ -50,10 +50,16 @@ pub struct Rewritten {
 }
 
 impl Rewriter {
+    /// Whether payload is cut off.
+    #[must_use]
+    pub const fn cuts(&self) -> bool {
+        self.strip || self.pseudonyms.is_some()
+    }
+
     /// The frame of `record` as it is to be written.
     pub fn rewrite(&mut self, record: &Record<'_>) -> Rewritten {
         let mut frame = Rewritten { link: record.link, data: record.data.to_vec(), original_len: record.original_len };
-        if !self.strip && self.pseudonyms.is_none() {
+        if !self.cuts() {
             return frame;
         }
         let places = all_places(record);
@@ -78,8 +84,7 @@ fn all_places(record: &Record<'_>) -> Vec<Place> {
     places
 }
 
-/// Where the last header ends, or the lone zero octet behind it: the garbage of a keepalive probe (RFC 1122 4.2.3.6), which
-/// nobody wrote and which tells the probe from a byte sent again.
+/// Where the last header ends.
 fn headers_end(places: &[Place], data: &[u8]) -> usize {
     let Some(last) = places.last() else { return 0 };
     let len = match last.station {
@@ -87,9 +92,7 @@ fn headers_end(places: &[Place], data: &[u8]) -> usize {
         Station::Icmp { .. } => ICMP_LEN,
         _ => 0,
     };
-    let end = (last.start + len).min(last.end);
-    let is_garbage = last.station == Station::Tcp && last.is_whole && data.get(end..last.end) == Some(&[0]);
-    if is_garbage { last.end } else { end }
+    (last.start + len).min(last.end)
 }
 
 /// The length of a TCP header as it says itself; all that is there of one that is cut before it could.

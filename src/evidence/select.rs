@@ -7,8 +7,9 @@ use std::ops::Deref;
 
 use crate::analyzer::Seen;
 use crate::flow::gaps::Clock;
-use crate::flow::store::Flows;
+use crate::flow::joined::Joined;
 use crate::flow::{Direction, Flow, FlowKey, Orientation, Socket};
+use crate::report::conclude::too_many_pings;
 use crate::report::judged::Judged;
 use crate::time::{Span, Timestamp};
 use crate::verdict::outcome::judge;
@@ -16,7 +17,7 @@ use crate::verdict::path::Path;
 use crate::verdict::quality::Selection as Filtered;
 use crate::verdict::quality::lacks_octets;
 use crate::verdict::service::Service;
-use crate::wire::Segment;
+use crate::wire::{Flags, Segment};
 
 /// First fragments remembered; a capture with more has other problems.
 const FRAGMENTS: usize = 1 << 16;
@@ -24,19 +25,37 @@ const FRAGMENTS: usize = 1 << 16;
 /// A fragmented datagram: addresses and identification.
 type Datagram = (IpAddr, IpAddr, u32);
 
-/// The fragmented datagrams of a capture, gathered when it is read for the first time.
+/// What has to be known of single segments before any is selected, gathered when the capture is read for the first time.
 #[derive(Debug, Default)]
-pub struct Datagrams(HashSet<(Datagram, FlowKey)>);
+pub struct Gathered {
+    /// The fragmented datagrams, and whose they are.
+    datagrams: HashSet<(Datagram, FlowKey)>,
+    /// Whose the first segment with payload is, the first bare acknowledgment, and the first SYN or FIN.
+    sorts: [Option<FlowKey>; 3],
+}
 
-impl Datagrams {
-    /// Takes note of the first fragment of a datagram.
+impl Gathered {
+    /// Takes note of a segment.
     pub fn note(&mut self, seen: &Seen<'_>) {
-        if let Seen::Segment(labelled) = seen
-            && let Some(fragment) = labelled.segment.fragment
-            && self.0.len() < FRAGMENTS
+        let Seen::Segment(labelled) = seen else { return };
+        let segment = &labelled.segment;
+        if let Some(fragment) = segment.fragment
+            && self.datagrams.len() < FRAGMENTS
         {
-            let segment = &labelled.segment;
-            self.0.insert(((segment.src, segment.dst, fragment.id), key(segment)));
+            self.datagrams.insert(((segment.src, segment.dst, fragment.id), key(segment)));
+        }
+        let [payload, bare, control] = &mut self.sorts;
+        let sort = if segment.payload_len > 0 {
+            payload
+        } else if segment.flags.any(Flags::SYN | Flags::FIN) {
+            control
+        } else if segment.flags.has(Flags::RST) {
+            return;
+        } else {
+            bare
+        };
+        if sort.is_none() {
+            *sort = Some(key(segment));
         }
     }
 }
@@ -53,7 +72,7 @@ pub struct Selection {
     keys: HashSet<FlowKey>,
     datagrams: HashSet<Datagram>,
     /// The earliest and the latest time of the capture.
-    span: (Timestamp, Timestamp),
+    pub(super) span: (Timestamp, Timestamp),
     /// Whether every record leaves a trace: where times are invented, their rhythm is the evidence of it.
     keeps_rhythm: bool,
 }
@@ -72,14 +91,20 @@ pub enum Kept {
 impl Selection {
     /// The flows of `judged` that matter, or those of `asked`, with what their verdicts rest on.
     #[must_use]
-    pub(crate) fn new(judged: &Judged, asked: Option<&[u32]>, datagrams: &Datagrams) -> Self {
+    pub(crate) fn new(judged: &Judged, asked: Option<&[u32]>, gathered: &Gathered) -> Self {
         let flows = &judged.timeline.analysis.flows;
         let numbered = || (0..).zip(flows.iter());
-        let matter = numbered().filter(|(_, flow)| judged.verdict(flow).id.matters()).map(|(index, _)| index);
+        let has_finding = |flow: &Flow| judged.verdict(flow).id.matters() || too_many_pings(flow);
+        let matter = numbered().filter(|(_, flow)| has_finding(flow)).map(|(index, _)| index);
         let matter: BTreeSet<u32> = matter.collect();
         let findings = asked.map_or_else(|| matter.clone(), |asked| asked.iter().copied().collect());
         let of = |index: &u32| flows.get(*index);
-        let servers: HashSet<Socket> = findings.iter().filter_map(of).map(|flow| flow.server()).collect();
+        let mut servers: HashSet<Socket> = findings.iter().filter_map(of).map(|flow| flow.server()).collect();
+        for group in judged.groups.all() {
+            if group.members.iter().any(|member| servers.contains(member)) {
+                servers.extend(group.members.iter().copied().chain(group.apart.iter().map(|(server, _)| *server)));
+            }
+        }
         let mut kept = findings.clone();
         let of_service = || numbered().filter(|(_, flow)| servers.contains(&flow.server()));
         // What its service explains otherwise speaks for all of them together.
@@ -99,7 +124,7 @@ impl Selection {
             keeps_rhythm: judged.limits.synthetic_clock.is_some(),
         };
         if !selection.flows.is_empty() {
-            selection.complete(judged, datagrams);
+            selection.complete(judged, gathered);
         }
         selection
     }
@@ -134,28 +159,44 @@ impl Selection {
 
     /// Adds what shows how the capture was made, and all flows that share addresses and ports with one that is kept: a
     /// segment may belong to an earlier one.
-    fn complete(&mut self, judged: &Judged, datagrams: &Datagrams) {
+    fn complete(&mut self, judged: &Judged, gathered: &Gathered) {
         let flows = &judged.timeline.analysis.flows;
         let of = |index: &u32| flows.get(*index);
         let silent: HashSet<IpAddr> = self.flows.iter().filter_map(of).filter_map(|flow| silent_host(&flow)).collect();
         self.flows.extend(speakers(flows, &silent));
-        if judged.limits.selection == Filtered::Everything
-            && !self.flows.iter().filter_map(of).any(|flow| is_ordinary(&flow))
-        {
-            let ordinary = (0..).zip(flows.iter()).filter(|(_, flow)| is_ordinary(flow));
-            self.flows.extend(ordinary.min_by_key(|(_, flow)| packets(flow)).map(|(index, _)| index));
-        }
+        self.keep_sorts(judged, gathered);
         self.keep_completeness(judged);
         self.keys = self.flows.iter().filter_map(of).map(|flow| flow.key).collect();
         let keys = &self.keys;
         let sharing = (0..).zip(flows.iter()).filter(|(_, flow)| keys.contains(&flow.key)).map(|(index, _)| index);
         self.flows.extend(sharing);
-        let kept = datagrams.0.iter().filter(|(_, key)| self.keys.contains(key));
+        let kept = gathered.datagrams.iter().filter(|(_, key)| self.keys.contains(key));
         self.datagrams = kept.map(|(datagram, _)| *datagram).collect();
     }
 }
 
 impl Selection {
+    /// Adds what shows that no sort of segment was filtered out, or that one was.
+    fn keep_sorts(&mut self, judged: &Judged, gathered: &Gathered) {
+        let flows = &judged.timeline.analysis.flows;
+        let passed = judged.limits.selection;
+        let tells = |flow: &Flow| match passed {
+            Filtered::Everything => is_ordinary(flow),
+            filtered => filtered.shows_in(flow),
+        };
+        if self.flows.iter().filter_map(|index| flows.get(*index)).any(|flow| tells(&flow)) {
+            return;
+        }
+        let telling = (0..).zip(flows.iter()).filter(|(_, flow)| tells(flow)).min_by_key(|(_, flow)| packets(flow));
+        if let Some((index, _)) = telling {
+            self.flows.insert(index);
+        } else if passed == Filtered::Everything {
+            let sorts: HashSet<FlowKey> = gathered.sorts.into_iter().flatten().collect();
+            let with_them = (0..).zip(flows.iter()).filter(|(_, flow)| sorts.contains(&flow.key));
+            self.flows.extend(with_them.map(|(index, _)| index));
+        }
+    }
+
     /// Adds flows, the shortest first, until as many as in the whole capture lack octets, or as few: what is missing from one
     /// flow in twenty speaks about all others.
     fn keep_completeness(&mut self, judged: &Judged) {
@@ -235,7 +276,7 @@ fn silent_host(flow: &Flow) -> Option<IpAddr> {
 }
 
 /// For each of the `silent` hosts a flow in which it speaks: that its silence elsewhere is real shows there.
-fn speakers(flows: &Flows, silent: &HashSet<IpAddr>) -> Vec<u32> {
+fn speakers(flows: &Joined, silent: &HashSet<IpAddr>) -> Vec<u32> {
     let mut left = silent.clone();
     let mut found = Vec::new();
     for (index, flow) in (0..).zip(flows.iter()) {

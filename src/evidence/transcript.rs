@@ -6,11 +6,14 @@
 
 mod kept;
 mod renumber;
+mod spoken;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 pub use kept::Kept;
 use renumber::Renumbering;
+use spoken::spoken;
 
 use crate::analyzer::{Analyzer, Options, Seen};
 use crate::capture::{LinkType, Record};
@@ -109,8 +112,9 @@ impl Transcript {
             script.link = LinkLayer::Raw;
         }
         let mut clock = self.kept.first().map(|kept| kept.time).unwrap_or_default();
-        for kept in &self.kept {
+        for (kept, words) in self.kept.iter().zip(spoken(&self.kept, SocketAddr::new(client.ip, client.port))) {
             let (segment, framing) = renumbering.segment(kept, &spec);
+            let (segment, framing) = words.put_into(segment, framing, script.link, kept.src.is_ipv4());
             let time = Time::After(kept.time.since(clock));
             clock = kept.time;
             let event = Event::Segment(segment);
@@ -128,8 +132,15 @@ fn expect(script: &mut Script) -> Option<&'static str> {
     let mut rows = Rows::default();
     let frames = script.frames();
     for (frame, shot) in (1..).zip(&frames) {
-        let record =
-            Record { time: shot.time, frame, link, interface: 0, data: &shot.bytes, original_len: shot.original_len };
+        let record = Record {
+            time: shot.time,
+            frame,
+            link,
+            interface: 0,
+            data: &shot.bytes,
+            original_len: shot.original_len,
+            told: None,
+        };
         if let Seen::Segment(labelled) = analyzer.push(&record) {
             rows.push(Row::new(&labelled));
         }

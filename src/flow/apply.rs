@@ -1,5 +1,6 @@
 //! What a classified segment changes in its flow.
 
+use crate::capture::Told;
 use crate::flow::classify::{Class, HeldFate};
 use crate::flow::endpoint::Silence;
 use crate::flow::kind::{Notes, SegmentKind};
@@ -13,13 +14,12 @@ use crate::seq::Seq;
 use crate::time::Timestamp;
 use crate::wire::{Flags, Segment};
 
-/// What all flows share while segments are applied.
-#[derive(Default)]
-pub struct Shared {
+/// What flows share while segments are applied.
+pub struct Shared<'a> {
     /// Judgements on earlier segments, not yet taken by the reader.
-    pub relabels: Vec<Relabel>,
+    pub relabels: &'a mut Vec<Relabel>,
     /// Memory for the heads of turns.
-    pub heads: Budget,
+    pub heads: &'a mut Budget,
 }
 
 /// A judgement on an earlier segment, made or changed by a later one.
@@ -34,22 +34,24 @@ pub struct Relabel {
 }
 
 impl Flow {
-    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`.
+    /// Takes `segment` into the state of the flow; judgements on earlier segments go to `shared`. Returns what its payload
+    /// told of the turn that it belongs to.
     pub fn apply(
         &mut self,
         direction: Direction,
         segment: &Segment<'_>,
         mark: Mark,
         class: Class,
-        shared: &mut Shared,
-    ) {
+        shared: Shared<'_>,
+    ) -> Told {
         let Shared { relabels, heads } = shared;
+        let mut told = Told::NOTHING;
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
         self.note_base(direction, segment);
         if kind == SegmentKind::DuplicateFrame {
             let duplicates = &mut self.end_mut(direction).counters_mut().duplicates;
             *duplicates = duplicates.saturating_add(1);
-            return;
+            return told;
         }
         if mark.time < self.last.time {
             let steps = &mut self.extras_mut().clock_steps;
@@ -66,12 +68,13 @@ impl Flow {
             self.resolve_held(direction, &class, relabels);
             self.apply_answer(direction, segment, mark, &class);
             self.apply_probe(direction, segment, mark, &class, kind, relabels);
-            self.apply_sequence(direction, segment, mark, &class, kind, heads);
+            told = self.apply_sequence(direction, segment, mark, &class, kind, heads);
         }
         if kind == SegmentKind::Rst || self.fins() == 2 {
             self.release_heads(heads);
         }
         self.apply_common(direction, segment, mark, kind);
+        told
     }
 
     /// The rest of a fragmented segment was seen: its payload reaches from `seq` over `whole` octets, not over `part`.
@@ -245,11 +248,12 @@ impl Flow {
         class: &Class,
         kind: SegmentKind,
         heads: &mut Budget,
-    ) {
+    ) -> Told {
+        let mut told = Told::NOTHING;
         let refused = self.fast_open_refusal(direction, segment);
         let end = self.end_mut(direction);
         if kind == SegmentKind::ZeroWindowProbe || kind == SegmentKind::KeepaliveProbe {
-            return;
+            return told;
         }
         let repeated = kind == SegmentKind::Retransmission || class.notes.has(Notes::RETRANSMISSION);
         if repeated {
@@ -268,7 +272,7 @@ impl Flow {
         let before = end.snd_nxt;
         end.advance(segment, mark.time);
         if segment.payload_len > 0 {
-            self.apply_payload(direction, segment, mark, kind, before, heads);
+            told = self.apply_payload(direction, segment, mark, kind, before, heads);
         }
         let end = self.end_mut(direction);
         if segment.flags.has(Flags::FIN) {
@@ -283,6 +287,7 @@ impl Flow {
         if let Some(accepted) = refused {
             self.end_mut(direction.reverse()).snd_nxt = Some(accepted);
         }
+        told
     }
 
     /// Takes the payload of `segment`, before which SND.NXT stood at `before`.
@@ -294,7 +299,7 @@ impl Flow {
         kind: SegmentKind,
         before: Option<Seq>,
         heads: &mut Budget,
-    ) {
+    ) -> Told {
         let end = self.end_mut(direction);
         let fills = kind == SegmentKind::OutOfOrder;
         let beyond = before.map_or(segment.payload_len, |nxt| {
@@ -306,13 +311,14 @@ impl Flow {
         end.last_payload = Some(mark.time);
         note_last_octet(end, segment);
         let starts_turn = beyond > 0 && self.turn.is_none_or(|turn| turn.direction != direction);
-        self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
+        let told = self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
         if new > 0 {
             self.last_payload = Some(mark);
         }
         if beyond > 0 {
             self.take_turn(direction, mark, beyond);
         }
+        told
     }
 
     /// Gives the payload to the reader of heads. Where a turn begins is known once the capture has seen the flow's
@@ -325,12 +331,12 @@ impl Flow {
         next: Option<Seq>,
         starts_turn: bool,
         budget: &mut Budget,
-    ) {
+    ) -> Told {
         let initiator_spoke = self.initiator_spoke;
         self.initiator_spoke |= direction == Direction::FromInitiator;
         // Most segments lie behind the head of their turn.
-        if !starts_turn && self.heads.as_ref().is_none_or(|heads| heads.is_idle(direction)) {
-            return;
+        if !starts_turn && segment.told.is_none() && self.heads.as_ref().is_none_or(|heads| heads.is_idle(direction)) {
+            return Told::NOTHING;
         }
         let known = starts_turn
             && (self.orientation == Orientation::Handshake
@@ -340,14 +346,15 @@ impl Flow {
         let begins = known.then(|| next.unwrap_or(piece.seq));
         let piece = Piece { begins, ..piece };
         if let Some(heads) = &mut self.heads {
-            return heads.observe(&piece, budget);
+            return heads.hear(&piece, segment.told, budget);
         }
         // Much of what flows carry has no name: then nothing is kept.
         let mut heads = Heads::behind(initiator_spoke);
-        heads.observe(&piece, budget);
+        let told = heads.hear(&piece, segment.told, budget);
         if !heads.is_blank() {
             self.heads = Some(Box::new(heads));
         }
+        told
     }
 
     /// The flow has ended: no head is completed any more.

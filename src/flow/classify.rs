@@ -21,6 +21,7 @@
 //! 18, 19  holes, noted            20  port reuse, see `table`
 //! ```
 
+use crate::capture::LoneOctet;
 use crate::flow::endpoint::{Endpoint, Unit};
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::probes::{Answer, Held, LEAST_RHYTHM, Pending, Probes};
@@ -240,11 +241,7 @@ impl View<'_> {
             return None;
         }
         let pushed = self.segment.flags.has(Flags::PSH);
-        let repeated = match (self.segment.payload.first(), self.sender.last_octet()) {
-            // A zero octet is what probes carry: equal to the last octet by chance too often to count.
-            (Some(&octet), Some((seq, last))) => seq == self.segment.seq && octet == last && octet != 0,
-            _ => false,
-        };
+        let repeated = self.sender.lone_octet(self.segment) == Some(LoneOctet::Repeated);
         let by_retransmission_timer = self.sender.last_payload.is_some_and(|sent| {
             let spacing = self.time.since(sent);
             spacing < LEAST_RHYTHM
@@ -279,11 +276,8 @@ impl View<'_> {
         if !below_next || self.sender_silence() < LEAST_RHYTHM {
             return None;
         }
-        let differs = match (self.segment.payload.first(), self.sender.last_octet()) {
-            (Some(&octet), Some((seq, last))) => seq == self.segment.seq && octet != last,
-            _ => false,
-        };
-        let is_probe = self.segment.payload_len == 0 || (differs && !self.segment.flags.has(Flags::PSH));
+        let differs = || self.sender.lone_octet(self.segment) == Some(LoneOctet::Differs);
+        let is_probe = self.segment.payload_len == 0 || (!self.segment.flags.has(Flags::PSH) && differs());
         is_probe.then(|| Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED))
     }
 

@@ -3,6 +3,7 @@
 //! The names are those of RFC 9293 3.3.1, but every value is an estimate from outside: `None` means that the capture
 //! has not shown it, and no number stands for "unset" (a sequence number may well be 0 after a wrap).
 
+use crate::capture::LoneOctet;
 use crate::flow::bounded::HopLimits;
 use crate::flow::mark::{FrameId, Mark};
 use crate::seq::Seq;
@@ -311,6 +312,22 @@ impl Endpoint {
     pub fn window_at_most(&self) -> u32 {
         const LARGEST_SHIFT: u8 = 14;
         u32::from(self.window.unwrap_or(u16::MAX)) << self.window_scale.unwrap_or(LARGEST_SHIFT).min(LARGEST_SHIFT)
+    }
+
+    /// How the only octet of `segment` compares with the last one that this end sent, if that stood in the same place. A zero
+    /// that was there before tells nothing: it is what probes carry, and equal by chance too often.
+    #[must_use]
+    pub fn lone_octet(&self, segment: &Segment<'_>) -> Option<LoneOctet> {
+        if segment.payload_len != 1 {
+            return None;
+        }
+        let [octet] = segment.payload else { return segment.told?.octet };
+        let (_, last) = self.last_octet().filter(|(seq, _)| *seq == segment.seq)?;
+        match (*octet == last, last) {
+            (false, _) => Some(LoneOctet::Differs),
+            (true, 0) => None,
+            (true, _) => Some(LoneOctet::Repeated),
+        }
     }
 
     /// Takes the acknowledgment `ack` of the other end at `time`; returns how many octets it covers unseen.

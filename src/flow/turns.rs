@@ -2,6 +2,8 @@
 //!
 //! This is the only place where payload is kept, and it never feeds back into the flow: without a single payload byte the
 //! names are missing from the report, and nothing else. What is kept is bounded per flow and in total, whatever is sent.
+//! The two facts that verdicts rest on, a status code and that a PROXY header named a client, are handed out as they are
+//! [`Told`], so that whoever cuts payload off can leave them behind, and taken back with [`Heads::believe`].
 
 mod budget;
 mod buffer;
@@ -11,6 +13,7 @@ mod piece;
 
 use std::net::SocketAddr;
 
+use crate::capture::{RealClient, Told};
 use crate::flow::heads::http2::GoAway;
 use crate::flow::heads::proxy::{self, Proxy};
 use crate::flow::heads::{self, Decoded, Found, Hello};
@@ -30,13 +33,15 @@ pub struct Heads {
     open: Option<Open>,
     names: [Name; 2],
     hello: Option<Box<Hello>>,
-    real_client: Option<SocketAddr>,
+    real_client: Option<RealClient>,
     initiator_spoke: bool,
     /// Encrypted or binary from here on.
     opaque: bool,
     /// Behind a `ClientHello`.
     encrypted: bool,
     http2: Option<Box<Connection>>,
+    /// PINGs before a GOAWAY that complained of them, and its frame, where their octets are not here.
+    believed_pings: Option<(u32, FrameId)>,
 }
 
 /// A copy has the names only: what is being read belongs to one flow, and is paid for once.
@@ -55,7 +60,10 @@ impl Heads {
 
     /// Whether there is nothing to keep: nothing was named, and nothing is being read.
     pub(super) fn is_blank(&self) -> bool {
-        let is_unnamed = self.names.iter().all(Name::is_empty) && self.hello.is_none() && self.real_client.is_none();
+        let is_unnamed = self.names.iter().all(Name::is_empty)
+            && self.hello.is_none()
+            && self.real_client.is_none()
+            && self.believed_pings.is_none();
         is_unnamed && self.open.is_none() && self.http2.is_none() && !self.opaque && !self.encrypted
     }
 
@@ -70,14 +78,55 @@ impl Heads {
         is_known && self.open.is_none() && self.http2.is_none()
     }
 
-    /// Takes payload in, in whatever order it comes. Payload outside the head of the turn in hand changes nothing.
-    pub fn observe(&mut self, piece: &Piece<'_>, budget: &mut Budget) {
+    /// Takes payload in; what is `believed` stands in the place of octets that are not here.
+    pub(super) fn hear(&mut self, piece: &Piece<'_>, believed: Option<&Told>, budget: &mut Budget) -> Told {
+        let told = self.observe(piece, budget);
+        let Some(believed) = believed else { return told };
+        self.believe(piece.direction, believed, piece.mark.frame);
+        Told { octet: None, ..*believed }
+    }
+
+    /// Takes payload in, in whatever order it comes, and returns what it told. Payload outside the head of the turn in hand
+    /// changes nothing.
+    pub fn observe(&mut self, piece: &Piece<'_>, budget: &mut Budget) -> Told {
         if let Some(start) = piece.begins
             && piece.end().after(start)
         {
             self.begin(piece.direction, start, budget);
         }
         self.initiator_spoke |= piece.direction == Direction::FromInitiator;
+        let before = self.told();
+        self.take(piece, budget);
+        let now = self.told();
+        Told {
+            octet: None,
+            status: now.status.filter(|_| now.status != before.status),
+            client: now.client.filter(|_| before.client.is_none()),
+            too_many_pings: now.too_many_pings.filter(|_| before.too_many_pings.is_none()),
+        }
+    }
+
+    /// Takes over what payload that is not here any more told of the turn in `direction`; `frame` held it.
+    pub fn believe(&mut self, direction: Direction, told: &Told, frame: FrameId) {
+        match direction {
+            Direction::FromInitiator => self.real_client = self.real_client.or(told.client),
+            Direction::FromResponder => {
+                let name = self.name_mut(direction);
+                name.status = told.status.or(name.status);
+                self.believed_pings = told.too_many_pings.map(|pings| (pings, frame)).or(self.believed_pings);
+            }
+        }
+    }
+
+    /// What verdicts rest on, as it stands.
+    fn told(&self) -> Told {
+        let status = self.status(Direction::FromResponder).filter(|status| Told::is_telling(*status));
+        let too_many_pings = self.too_many_pings().map(|(pings, _)| pings);
+        Told { octet: None, status, client: self.real_client, too_many_pings }
+    }
+
+    /// Reads on in the turn that `piece` belongs to.
+    fn take(&mut self, piece: &Piece<'_>, budget: &mut Budget) {
         if let Some(connection) = &mut self.http2 {
             return connection.observe(piece, budget);
         }
@@ -121,7 +170,16 @@ impl Heads {
     /// The client that a PROXY protocol header in front of the first request names.
     #[must_use]
     pub const fn real_client(&self) -> Option<SocketAddr> {
-        self.real_client
+        match self.real_client {
+            Some(RealClient::Address(address)) => Some(address),
+            Some(RealClient::Withheld) | None => None,
+        }
+    }
+
+    /// Whether a PROXY protocol header in front of the first request names a client.
+    #[must_use]
+    pub const fn is_proxied(&self) -> bool {
+        self.real_client.is_some()
     }
 
     /// The `ClientHello`, if the flow is TLS from its beginning or from some turn on.
@@ -155,13 +213,20 @@ impl Heads {
         self.http2.as_ref()?.goaway()
     }
 
+    /// The PINGs because of which the server ended the connection of HTTP/2, and the frame of the capture that says so.
+    #[must_use]
+    pub fn too_many_pings(&self) -> Option<(u32, FrameId)> {
+        let complaint = self.goaway().filter(|(goaway, _)| goaway.too_many_pings);
+        complaint.map(|(_, frame)| (self.pings(), frame)).or(self.believed_pings)
+    }
+
     /// A new turn: the other end has answered, so that a hole in the turn before it stays a hole.
     fn begin(&mut self, direction: Direction, start: Seq, budget: &mut Budget) {
+        self.name_mut(direction).clear();
         if let Some(connection) = &mut self.http2 {
             return connection.begin(direction, start, budget);
         }
         self.release(budget);
-        self.name_mut(direction).clear();
         self.encrypted = self.hello.is_some();
         let first = direction == Direction::FromInitiator && !self.initiator_spoke;
         if !self.opaque {
@@ -197,7 +262,7 @@ impl Heads {
                 Proxy::No => {}
                 Proxy::NeedMore => return Reading::Goes,
                 Proxy::Header { client, len } => {
-                    self.real_client = client;
+                    self.real_client = client.map(RealClient::Address);
                     request = octets.get(len..).unwrap_or_default();
                     in_front = len;
                 }

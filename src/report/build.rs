@@ -17,6 +17,7 @@ use crate::report::words;
 use crate::time::{Span, Timestamp};
 use crate::timeouts::Table;
 use crate::verdict::attribution::attribute_within;
+use crate::verdict::bracket::Bracket;
 use crate::verdict::settings::nearby::answered_nearby;
 use crate::verdict::settings::stack::looks_like;
 use crate::verdict::settings::{Estimate, idle_before_capture, settings};
@@ -86,20 +87,26 @@ impl Flows for Built {
     fn flow(&self, id: u32) -> Option<model::Flow> {
         let (flow, verdict, judged) = self.judged(id)?;
         let (began, several_files) = (judged.began(), self.several_files);
-        Some(FlowBuilder { flow: &flow, verdict: &verdict, began, table: &self.table, several_files }.build(id))
+        let service = judged.services.of(flow.server()).map(|service| service.packet);
+        let service = service.filter(|bracket| bracket.contradiction().is_none());
+        Some(
+            FlowBuilder { flow: &flow, verdict: &verdict, began, service, table: &self.table, several_files }.build(id),
+        )
     }
 }
 
 /// Flow number `id` of a capture that began at `began` and goes on, with the verdict so far.
 #[must_use]
 pub fn flow(id: u32, flow: &Flow, verdict: &Verdict, began: Option<Timestamp>, table: &Table) -> model::Flow {
-    FlowBuilder { flow, verdict, began, table, several_files: false }.build(id)
+    FlowBuilder { flow, verdict, began, service: None, table, several_files: false }.build(id)
 }
 
 struct FlowBuilder<'a> {
     flow: &'a Flow,
     verdict: &'a Verdict,
     began: Option<Timestamp>,
+    /// The bracket of its service, where no flow contradicts it.
+    service: Option<Bracket>,
     table: &'a Table,
     several_files: bool,
 }
@@ -230,7 +237,7 @@ impl FlowBuilder<'_> {
     /// Which known timers the gap could show: those that ended it if it died, those that it disproves if it survived.
     fn known_timeouts(&self, clock: Clock, gap: &Gap) -> Vec<String> {
         let gap = Gap { outcome: outcome(self.verdict, clock, gap), ..*gap };
-        conclude::known(self.table, clock, &gap, NAMED)
+        conclude::known(self.table, clock, &gap, self.service, NAMED)
     }
 
     fn reset(&self, reset: &crate::flow::resets::Reset) -> model::Reset {
@@ -255,10 +262,11 @@ impl FlowBuilder<'_> {
     fn icmp(&self, event: &IcmpEvent) -> model::Icmp {
         model::Icmp {
             frame: self.frame(event.mark),
+            time: rfc3339(event.mark.time),
             about: event.about.sender(),
             from: event.from.to_string(),
             message: match event.kind {
-                IcmpKind::Unreachable(code) => format!("destination unreachable, code {code}"),
+                IcmpKind::Unreachable(code) => unreachable(event.from.is_ipv4(), code),
                 IcmpKind::TooBig(0) => "fragmentation needed".to_owned(),
                 IcmpKind::TooBig(mtu) => format!("fragmentation needed, MTU {mtu}"),
                 IcmpKind::TimeExceeded => "time exceeded".to_owned(),
@@ -289,5 +297,19 @@ impl FlowBuilder<'_> {
             timeout_s: verdict.timeout.map(Span::as_secs_f64),
             frames: verdict.frames.iter().map(|id| frame(*id, self.several_files)).collect(),
         }
+    }
+}
+
+/// What could not be reached, or why (RFC 792 and RFC 1812 5.2.7.1; RFC 4443 3.1).
+fn unreachable(is_ipv4: bool, code: u8) -> String {
+    match (is_ipv4, code) {
+        (true, 0) => "network unreachable".to_owned(),
+        (true, 1) | (false, 3) => "host unreachable".to_owned(),
+        (true, 2) => "protocol unreachable".to_owned(),
+        (true, 3) | (false, 4) => "port unreachable".to_owned(),
+        (true, 9 | 10 | 13) | (false, 1) => "administratively prohibited".to_owned(),
+        (false, 0) => "no route to the destination".to_owned(),
+        (false, 6) => "route rejected".to_owned(),
+        _ => format!("destination unreachable, code {code}"),
     }
 }

@@ -20,10 +20,12 @@ use crate::report::units::rfc3339;
 use crate::time::Span;
 use crate::timeouts::{self, Expiry, Observation, State, Table};
 use crate::verdict::VerdictId;
+use crate::verdict::bracket::Bracket;
 use crate::verdict::inventory::{Held, Idle, Ranking};
 
 pub(crate) use gather::Gathered;
 use gather::Group;
+pub(crate) use pings::too_many as too_many_pings;
 
 /// Clients and services named in the inventory at most.
 const HOLDERS: usize = 8;
@@ -61,8 +63,9 @@ pub(crate) fn report(
     }
 }
 
-/// Known timers that a gap could show: those that may have ended it if it died, those whose value it reached if not.
-pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, most: usize) -> Vec<String> {
+/// Known timers that may have ended a gap of a flow. `service` is the bracket of its server's service, if no flow contradicts
+/// it: what shows on the next packet is no more than a bound, and other flows may know a narrower one.
+pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, service: Option<Bracket>, most: usize) -> Vec<String> {
     const LONG: Span = Span::from_secs(5);
     let by_reset = gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Rst);
     if gap.length < LONG || gap.outcome != Outcome::Died || (by_reset && clock == Clock::Payload) {
@@ -75,11 +78,17 @@ pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, most: usize) -> Vec<
         (Clock::Packet, false) => Some(Expiry::RstBoth),
     };
     let state = if gap.half_closed { State::HalfClosed } else { State::Established };
-    let seen = Observation { state, lower: None, upper: gap.length, clock: table_clock(clock), manner };
+    let waited = on_next && clock == Clock::Packet;
+    let narrower = service.filter(|_| waited && !gap.half_closed);
+    let upper = narrower.and_then(|bracket| bracket.died_min).map_or(gap.length, |died| died.min(gap.length));
+    let lower = narrower.and_then(|bracket| bracket.survived_max).filter(|survived| *survived < upper);
+    let seen = Observation { state, lower, upper, clock: table_clock(clock), manner };
     let fits = table.candidates(&seen).into_iter();
     let fits = fits.filter(|candidate| {
         candidate.fit == timeouts::Fit::Exact && !candidate.kills_otherwise && plays(candidate.entry, manner)
     });
+    // What tells the ends when its timer fires has not waited for the next packet.
+    let fits = fits.filter(|candidate| !(waited && candidate.entry.kills_otherwise(Some(Expiry::SilentDrop))));
     fits.take(most).map(|candidate| candidate.entry.id.clone()).collect()
 }
 

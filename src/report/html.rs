@@ -111,10 +111,5 @@ fn seconds(secs: f64) -> String {
     super::units::seconds(Span::from_secs_f64(secs))
 }
 
-/// The product with its vendor before it, unless it begins so.
-fn product(vendor: &str, product: &str) -> String {
-    if product.starts_with(vendor) { product.to_owned() } else { format!("{vendor} {product}") }
-}
-
 #[cfg(test)]
 mod tests;

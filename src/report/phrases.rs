@@ -10,7 +10,7 @@ use serde::Serialize;
 pub use self::services::{group, is_telling, service, service_remarks};
 pub use self::whole::{
     FilterWords, advice_once, assumption, candidate, capture, clock, filters, holders, inventory, known_timeouts,
-    limits, tally, timelines,
+    limits, product, tally, timelines,
 };
 use super::model::{Flow, Frame, Gap, Keepalive, Reset};
 use super::units;

@@ -214,6 +214,16 @@ pub const fn severity(id: VerdictId) -> &'static str {
     }
 }
 
+/// The place of a severity in a list, the most severe first.
+#[must_use]
+pub fn rank(severity: &str) -> u8 {
+    match severity {
+        "high" => 0,
+        "medium" => 1,
+        _ => 2,
+    }
+}
+
 /// How a timer killed, in words.
 #[must_use]
 pub const fn manner(expiry: Expiry) -> &'static str {

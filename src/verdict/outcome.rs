@@ -6,6 +6,7 @@
 use crate::analyzer::Analysis;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::resets::{Acceptability, Reset};
+use crate::flow::turns::Heads;
 use crate::flow::{Direction, Flow, Orientation, SegmentKind};
 use crate::time::{Span, Timestamp};
 use crate::verdict::attribution::{Attribution, decisive, half_open_after};
@@ -317,7 +318,7 @@ fn closed(flow: &Flow) -> Option<Verdict> {
         (Some(_), None) => false,
         _ => closing_gap(flow).is_some_and(|(_, direction)| direction == Direction::FromResponder),
     };
-    let by_proxy = flow.heads().is_some_and(|heads| heads.real_client().is_some());
+    let by_proxy = flow.heads().is_some_and(Heads::is_proxied);
     let gap = closing_gap(flow).filter(|_| first_is_server || by_proxy).map(|(gap, _)| gap);
     if let Some(gap) = gap.filter(|_| by_proxy && !first_is_server) {
         // The client of this connection is a proxy, as its PROXY header says: its FIN is an intermediary's.

@@ -294,7 +294,7 @@ impl Pump<'_> {
     }
 
     fn finish<E>(mut self, ended: Ended, info: CaptureInfo, heard: Result<(), E>) -> Watched<E> {
-        let last = self.watch.clock().unwrap_or_else(EdgeClock::today);
+        let last = self.watch.clock().or_else(|| self.clock.now()).unwrap_or_else(EdgeClock::today);
         let unrecorded = self.recorder.as_ref().map_or(0, Recorder::lost);
         let troubles = self.recorder.as_mut().map(Recorder::take_troubles).unwrap_or_default();
         Watched { ended, outcome: self.watch.finish(), info, packets: self.packets, last, unrecorded, troubles, heard }

@@ -92,8 +92,10 @@ impl Recorder {
         }
         self.write(record.time, |recorder, writer| {
             let interface = recorder.interface(writer, record.interface, record.link)?;
+            let told = record.told.map(ToString::to_string);
+            let comments: Vec<&str> = told.iter().map(String::as_str).collect();
             // A time before 1970 cannot be expressed.
-            let written = writer.packet(interface, record.time, record.data, record.original_len, &[]);
+            let written = writer.packet(interface, record.time, record.data, record.original_len, &comments);
             recorder.waiting += u64::from(written.is_ok());
             recorder.lost += u64::from(written.is_err());
             Ok(())
@@ -309,7 +311,7 @@ mod tests {
 
     fn record(second: i64, frame: u64, data: &[u8]) -> Record<'_> {
         let time = Timestamp::from_nanos(second * 1_000_000_000);
-        Record { time, frame, link: LinkType(1), interface: 0, data, original_len: 1_500 }
+        Record { time, frame, link: LinkType(1), interface: 0, data, original_len: 1_500, told: None }
     }
 
     fn names(folder: &Path) -> Vec<String> {

@@ -115,6 +115,7 @@ fn segment<'a>(packet: &Packet<'a>, link: LinkInfo) -> Option<Segment<'a>> {
         fragment: None,
         link,
         tunnel: None,
+        told: None,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::BitOr;
 
+use crate::capture::Told;
 use crate::seq::Seq;
 
 /// The control bits of a TCP header (RFC 9293 3.1), CWR, ECE and the former NS bit included.
@@ -177,6 +178,8 @@ pub struct Segment<'a> {
     pub link: LinkInfo,
     /// The innermost tunnel that carried the segment.
     pub tunnel: Option<Tunnel>,
+    /// What its payload told, if that is not here any more.
+    pub told: Option<&'a Told>,
 }
 
 impl Segment<'_> {

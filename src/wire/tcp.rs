@@ -44,6 +44,7 @@ pub(super) fn segment<'a>(packet: &Packet, at: Cursor<'a>, outer: &Outer) -> Res
         fragment: packet.fragment,
         link: outer.link,
         tunnel: outer.tunnel,
+        told: None,
     })
 }
 

@@ -19,10 +19,17 @@ pub(crate) enum Cut {
     Whole,
     Stripped,
     Anonymised,
+    /// Both at once.
+    Bare,
 }
 
 impl Cut {
-    pub(crate) const ALL: [Self; 3] = [Self::Whole, Self::Stripped, Self::Anonymised];
+    pub(crate) const ALL: [Self; 4] = [Self::Whole, Self::Stripped, Self::Anonymised, Self::Bare];
+
+    /// Whether addresses give way to pseudonyms.
+    pub(crate) fn anonymises(self) -> bool {
+        matches!(self, Self::Anonymised | Self::Bare)
+    }
 }
 
 /// Every recording and every script, as files.
@@ -97,9 +104,9 @@ pub(crate) fn cut_set(captures: &[PathBuf], extract: &Path, how: Cut, flows: &[u
             threads: 1,
         },
         flows: flows.to_vec(),
-        strip_payload: how == Cut::Stripped,
-        anonymise: how == Cut::Anonymised,
-        key: (how == Cut::Anonymised).then(|| KEY.to_owned()),
+        strip_payload: matches!(how, Cut::Stripped | Cut::Bare),
+        anonymise: how.anonymises(),
+        key: how.anonymises().then(|| KEY.to_owned()),
         target: Target::File(extract.to_owned()),
         quiet: true,
     };

@@ -12,19 +12,14 @@ use idlegap::report::json::JsonOptions;
 use idlegap::time::Span;
 use serde_json::{Value, json};
 
-use crate::captures::Cut;
-
 /// One flow of a report.
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
     /// When it began, and its ports: they stay.
     name: String,
     id: String,
-    confidence: String,
-    /// Everything about the verdict that must stay where payload stays.
+    /// Everything about the flow that must stay.
     facts: Value,
-    /// What must stay in any case.
-    bare: Value,
 }
 
 impl Judged {
@@ -32,10 +27,27 @@ impl Judged {
     pub(crate) fn matters(&self) -> bool {
         !matches!(self.id.as_str(), "graceful" | "open")
     }
+
+    /// The id of its verdict.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// What the JSON report says of every flow of `capture`.
 pub(crate) fn judged(capture: &Path, folder: &Path) -> Vec<Judged> {
+    report(capture, folder)["flows"].as_array().unwrap().iter().map(of).collect()
+}
+
+/// The ids of all findings, each with the number of its flows.
+pub(crate) fn findings(capture: &Path, folder: &Path) -> Vec<(String, u64)> {
+    let report = report(capture, folder);
+    let all = report["findings"].as_array().unwrap().iter();
+    all.map(|finding| (finding["id"].as_str().unwrap().to_owned(), finding["flows_total"].as_u64().unwrap())).collect()
+}
+
+/// The JSON report on `capture`.
+pub(crate) fn report(capture: &Path, folder: &Path) -> Value {
     let report = folder.join("report.json");
     let job = Job {
         source: Source { inputs: vec![Input::Path(capture.to_owned())], filter: None, count: None, threads: 1 },
@@ -51,8 +63,7 @@ pub(crate) fn judged(capture: &Path, folder: &Path) -> Vec<Judged> {
         quiet: true,
     };
     run(&job).unwrap();
-    let report: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
-    report["flows"].as_array().unwrap().iter().map(of).collect()
+    serde_json::from_slice(&fs::read(report).unwrap()).unwrap()
 }
 
 fn of(flow: &Value) -> Judged {
@@ -66,28 +77,23 @@ fn of(flow: &Value) -> Judged {
         let stats = &flow["keepalive"][direction];
         ["probes", "answered", "unanswered", "time_s", "interval_s", "count"].map(|field| stats[field].clone())
     };
-    let packet_gaps: Vec<Value> =
-        of_all("gaps", &["clock", "duration_s", "outcome"]).into_iter().filter(|gap| gap[0] == "packet").collect();
-    let bare = json!({
-        "gap": verdict["gap_s"], "timeout": verdict["timeout_s"], "half_open": flow["half_open"],
-        "packets": flow["packets"], "octets": flow["payload_bytes"], "packet_gaps": packet_gaps,
-        "resets": of_all("resets", &["from", "origin", "effective", "confidence", "reasons"]),
-    });
     Judged {
         name: format!("{} {} > {}", flow["first_time"].as_str().unwrap(), port("client"), port("server")),
         id: verdict["id"].as_str().unwrap().to_owned(),
-        confidence: verdict["confidence"].as_str().unwrap().to_owned(),
         facts: json!({
-            "bare": bare, "reasons": verdict["reasons"], "gaps": of_all("gaps", &["clock", "duration_s", "outcome"]),
+            "verdict": verdict["id"], "confidence": verdict["confidence"], "gap": verdict["gap_s"],
+            "timeout": verdict["timeout_s"], "half_open": flow["half_open"], "reasons": verdict["reasons"],
+            "packets": flow["packets"], "octets": flow["payload_bytes"],
+            "gaps": of_all("gaps", &["clock", "duration_s", "outcome"]),
+            "resets": of_all("resets", &["from", "origin", "effective", "confidence", "reasons"]),
             "probes": [probes("c2s"), probes("s2c")],
         }),
-        bare,
     }
 }
 
 /// What the extract says otherwise than the whole. Of `only` flows, if any are named, else of those with findings, none
 /// may be missing.
-pub(crate) fn differences(whole: &[Judged], extract: &[Judged], how: Cut, only: &[usize]) -> Vec<String> {
+pub(crate) fn differences(whole: &[Judged], extract: &[Judged], only: &[usize]) -> Vec<String> {
     let mut found = Vec::new();
     for (number, flow) in whole.iter().enumerate() {
         let Some(kept) = extract.iter().find(|kept| kept.name == flow.name) else {
@@ -96,26 +102,14 @@ pub(crate) fn differences(whole: &[Judged], extract: &[Judged], how: Cut, only: 
             }
             continue;
         };
-        let payload_told = flow.id == "idle-close" && kept.id == "graceful" && how != Cut::Whole;
-        if kept.id != flow.id && !payload_told {
-            found.push(format!("flow {number} was {} and is {}", flow.id, kept.id));
-        }
-        if payload_told {
-            continue;
-        }
-        let (before, after) = if how == Cut::Whole { (&flow.facts, &kept.facts) } else { (&flow.bare, &kept.bare) };
-        if before != after {
-            found.push(format!("flow {number}: {before:#} became {after:#}"));
-        }
-        if rank(&kept.confidence) > rank(&flow.confidence) || how == Cut::Whole && kept.confidence != flow.confidence {
-            found.push(format!("flow {number} was {} and is {}", flow.confidence, kept.confidence));
+        for (fact, before) in flow.facts.as_object().unwrap() {
+            let after = &kept.facts[fact];
+            if before != after {
+                found.push(format!("flow {number}: {fact} was {before} and is {after}"));
+            }
         }
     }
     let strangers = extract.iter().filter(|kept| !whole.iter().any(|flow| flow.name == kept.name));
     found.extend(strangers.map(|kept| format!("{} was not there", kept.name)));
     found
-}
-
-fn rank(confidence: &str) -> Option<usize> {
-    ["possible", "likely", "certain"].iter().position(|name| *name == confidence)
 }

@@ -16,7 +16,7 @@ fn pseudonyms() -> Pseudonyms {
 
 fn record(link: u16, data: &[u8]) -> Record<'_> {
     let original_len = data.len() as u32;
-    Record { time: Timestamp::default(), frame: 1, link: LinkType(link), interface: 0, data, original_len }
+    Record { time: Timestamp::default(), frame: 1, link: LinkType(link), interface: 0, data, original_len, told: None }
 }
 
 fn segment<'a>(name: &str, decoded: Decoded<'a>) -> Segment<'a> {

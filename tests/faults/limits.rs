@@ -31,6 +31,7 @@ fn analyse(change: impl Fn(usize, &mut Record<'_>)) -> Outcome {
             interface: 0,
             data: &frame.bytes,
             original_len: frame.original_len,
+            told: None,
         };
         change(index, &mut record);
         observer.push(&record);

@@ -54,7 +54,7 @@ pub(crate) fn analyse(packets: &[Packet]) -> Outcome {
 /// The packet as frame number `frame` of a capture.
 pub(crate) fn record(packet: &Packet, frame: u64) -> Record<'_> {
     let Packet { time, bytes, original_len, .. } = packet;
-    Record { time: *time, frame, link: LINK, interface: 0, data: bytes, original_len: *original_len }
+    Record { time: *time, frame, link: LINK, interface: 0, data: bytes, original_len: *original_len, told: None }
 }
 
 /// Frames by their numbers in the only file.

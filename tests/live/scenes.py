@@ -116,6 +116,7 @@ def everywhere(lab, idlegap, folder):
     client, router, server = lab.routed()
     listener = server.listen(7000)
     watch = Watch(router, idlegap, folder, "-i", "any", "-w", str(folder / "seen.pcapng"), "tcp")
+    status = watch.status()
     connection = client.connect("203.0.113.80", 7000)
     peer, _ = listener.accept()
     for _ in range(3):
@@ -127,7 +128,7 @@ def everywhere(lab, idlegap, folder):
     peer.recv(64)
     peer.close()
     time.sleep(1)
-    return watch, {}
+    return watch, {"status": status}
 
 
 def unplugged(lab, idlegap, folder):

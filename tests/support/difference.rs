@@ -1,6 +1,6 @@
 //! The comparison of one capture: what the program and tshark say differently.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::path::Path;
 
@@ -37,9 +37,133 @@ pub(crate) struct Difference {
     pub(crate) aspect: Aspect,
     pub(crate) ours: Option<Segment>,
     pub(crate) theirs: Option<Row>,
+    /// What the capture had shown of the flow before the frame.
+    pub(crate) past: Past,
+    /// Whether tshark shows a segment of this number where a fragmented datagram is complete.
+    pub(crate) is_completed_later: bool,
+}
+
+/// What the capture had shown of one end, by the plainest reading of its headers: a second opinion on why two programs differ.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Side {
+    /// The number after the highest octet.
+    pub(crate) next: Option<u32>,
+    /// The highest acknowledgment that it sent.
+    pub(crate) acked: Option<u32>,
+    pub(crate) window: Option<u64>,
+    /// What the program called its last segment.
+    pub(crate) kind: String,
+    /// The number of its last probe, as the program has it.
+    pub(crate) probe: Option<u32>,
+    /// Whether it has sent a SYN, RST or FIN that the other end may have answered.
+    pub(crate) had_control: bool,
+    /// Whether it has sent a RST.
+    pub(crate) had_reset: bool,
+    /// Number, acknowledgment and length of its last segments.
+    recent: VecDeque<(u64, u64, u64)>,
+}
+
+/// Both ends before a frame: the sender, and the other one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    pub(crate) own: Side,
+    pub(crate) other: Side,
+}
+
+/// Whether `one` stands behind `other` in the sequence space (RFC 9293 3.4).
+pub(crate) const fn after(one: u32, other: u32) -> bool {
+    one.wrapping_sub(other).cast_signed() > 0
+}
+
+impl Side {
+    fn take(&mut self, segment: &Segment) {
+        self.recent.push_back((segment.seq, segment.ack, segment.len));
+        if self.recent.len() > 64 {
+            self.recent.pop_front();
+        }
+        self.kind.clone_from(&segment.kind);
+        self.window = Some(segment.window);
+        let is_control = matches!(segment.kind.as_str(), "syn" | "syn-ack" | "fin");
+        self.had_control |= is_control || segment.kind == "rst";
+        self.had_reset |= segment.kind == "rst";
+        if segment.kind == "rst" {
+            return;
+        }
+        let seq = segment.seq as u32;
+        if segment.kind.ends_with("-probe") {
+            self.probe = Some(seq);
+            return;
+        }
+        let end = seq.wrapping_add(segment.len as u32).wrapping_add(u32::from(is_control));
+        if self.next.is_none_or(|next| after(end, next)) {
+            self.next = Some(end);
+        }
+        let ack = segment.ack as u32;
+        if segment.kind != "syn" && self.acked.is_none_or(|acked| after(ack, acked)) {
+            self.acked = Some(ack);
+        }
+    }
+
+    /// Whether the segment is one of its last ones once more.
+    pub(crate) fn has_sent(&self, segment: &Segment) -> bool {
+        self.recent.contains(&(segment.seq, segment.ack, segment.len))
+    }
+}
+
+/// The past of every frame with one segment.
+fn pasts(ours: &BTreeMap<u64, Vec<Segment>>) -> BTreeMap<u64, Past> {
+    let mut sides: BTreeMap<(u64, bool), Side> = BTreeMap::new();
+    let mut pasts = BTreeMap::new();
+    for (frame, segments) in ours {
+        for segment in segments {
+            let side = |by_client: bool| sides.get(&(segment.flow, by_client)).cloned().unwrap_or_default();
+            pasts.insert(*frame, Past { own: side(segment.by_client), other: side(!segment.by_client) });
+            sides.entry((segment.flow, segment.by_client)).or_default().take(segment);
+        }
+    }
+    pasts
 }
 
 impl Difference {
+    /// Whether the program's segment begins below what its sender had sent.
+    pub(crate) fn is_old(&self) -> bool {
+        self.ours.as_ref().is_some_and(|it| self.past.own.next.is_some_and(|next| after(next, it.seq as u32)))
+    }
+
+    /// Whether the program's segment ends above what its sender had sent.
+    pub(crate) fn is_new(&self) -> bool {
+        let end = |it: &Segment| (it.seq as u32).wrapping_add(it.len as u32);
+        self.ours.as_ref().is_some_and(|it| self.past.own.next.is_none_or(|next| after(end(it), next)))
+    }
+
+    /// Whether the program's segment acknowledges less than the other end had sent.
+    pub(crate) fn leaves_in_flight(&self) -> bool {
+        self.ours.as_ref().is_some_and(|it| self.past.other.next.is_some_and(|next| after(next, it.ack as u32)))
+    }
+
+    /// Whether the program's segment lies one below what the other end has acknowledged.
+    pub(crate) fn is_below_acknowledged(&self) -> bool {
+        self.ours.as_ref().is_some_and(|it| self.past.other.acked == Some((it.seq as u32).wrapping_add(1)))
+    }
+
+    /// Whether the program's segment is empty and acknowledges all up to the last probe of the other end.
+    pub(crate) fn fits_probe(&self) -> bool {
+        self.ours.as_ref().is_some_and(|it| {
+            let ack = it.ack as u32;
+            it.len == 0 && self.past.other.probe.is_some_and(|probe| ack == probe.wrapping_add(1) || ack == probe)
+        })
+    }
+
+    /// Whether the other end had closed its window.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.past.other.window == Some(0)
+    }
+
+    /// Whether tshark saw this window.
+    pub(crate) fn has_window(&self, window: u32) -> bool {
+        self.theirs.as_ref().is_some_and(|row| row.window == [window])
+    }
+
     /// The kind that the program gives the segment; empty without one.
     pub(crate) fn kind(&self) -> &str {
         self.ours.as_ref().map_or("", |segment| &segment.kind)
@@ -100,6 +224,9 @@ impl fmt::Display for Difference {
 pub(crate) fn compare(capture: &str, path: &Path) -> Result<Comparison, String> {
     let mut ours = program::read(path)?;
     let segments = ours.len() as u64;
+    let (pasts, rows) = (pasts(&ours), tshark::read(path));
+    let completed: BTreeSet<u32> =
+        rows.iter().filter(|row| row.is_reassembled).flat_map(|row| row.seq.clone()).collect();
     let mut found = Vec::new();
     let mut differ = |frame, aspect, ours: Option<&Segment>, theirs: Option<&Row>| {
         found.push(Difference {
@@ -108,9 +235,11 @@ pub(crate) fn compare(capture: &str, path: &Path) -> Result<Comparison, String> 
             aspect,
             ours: ours.cloned(),
             theirs: theirs.cloned(),
+            past: pasts.get(&frame).cloned().unwrap_or_default(),
+            is_completed_later: ours.is_some_and(|it| completed.contains(&(it.seq as u32))),
         });
     };
-    for row in tshark::read(path) {
+    for row in rows {
         let segments = ours.remove(&row.frame).unwrap_or_default();
         if segments.len() != row.stream.len() {
             differ(row.frame, Aspect::Frame, segments.first(), Some(&row));

@@ -131,7 +131,26 @@ fn encapsulations() -> Vec<Scene> {
         scene("mpls", vec![segment.eth(), mpls]),
         scene("pppoe", vec![segment.eth(), pppoe]),
         scene("llc-snap", vec![llc]),
+        scene("big-tcp-over-ipv6", vec![long_over_ipv6(1), long_over_ipv6(70_001)]),
+        scene("tunnel-fragmented-outside", fragmented_outside()),
     ]
+}
+
+/// A segment of 70,000 octets in an IPv6 packet whose length nobody has filled in.
+fn long_over_ipv6(seq: u32) -> Frame {
+    let mut packet = client(ACK, seq, 1).ipv6();
+    packet[4..6].fill(0);
+    packet.extend([b'x'; 70_000]);
+    ethernet(0x86dd, &packet)
+}
+
+/// A GRE packet in three fragments of its own, the segment's header in the first; then one that is whole.
+fn fragmented_outside() -> Vec<Frame> {
+    let carried = [&[0, 0, 8, 0][..], &client(ACK, 1_000, 5_000).payload(1_000).ip()].concat();
+    let outer = ipv4([192, 0, 2, 1], [192, 0, 2, 2], 47, &carried);
+    let mut frames: Vec<Frame> = fragments(&outer, 400).iter().map(|part| ethernet(0x0800, part)).collect();
+    frames.push(client(ACK, 2_000, 5_000).eth());
+    frames
 }
 
 fn tunnels() -> Vec<Scene> {

@@ -21,7 +21,7 @@ const ANALYSIS: [(&str, Label); 11] = [
     ("lost_segment", Label::LostSegment),
 ];
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 13] = [
     "frame.number",
     "frame.protocols",
     "tcp.stream",
@@ -30,6 +30,11 @@ const FIELDS: [&str; 8] = [
     "tcp.len",
     "tcp.flags",
     "tcp.window_size_value",
+    "frame.len",
+    "ip.len",
+    "ipv6.plen",
+    "ip.fragment.count",
+    "ipv6.fragment.count",
 ];
 
 /// A label of `tcp.analysis.*`.
@@ -60,6 +65,10 @@ pub(crate) struct Row {
     pub(crate) len: Vec<u32>,
     pub(crate) flags: Vec<u32>,
     pub(crate) window: Vec<u32>,
+    /// Whether an IP header claims more octets than the frame has.
+    pub(crate) is_beyond_frame: bool,
+    /// Whether the frame completes a fragmented datagram.
+    pub(crate) is_reassembled: bool,
     pub(crate) labels: BTreeSet<Label>,
 }
 
@@ -110,7 +119,11 @@ fn row(line: &str) -> Option<Row> {
         .zip(&columns[FIELDS.len()..])
         .filter(|(_, column)| !column.is_empty())
         .map(|((_, label), _)| *label);
+    let frame_len = numbers(columns[8]).first().copied().unwrap_or(u32::MAX);
+    let lengths = numbers(columns[9]).into_iter().chain(numbers(columns[10]).into_iter().map(|len| len + 40));
     Some(Row {
+        is_beyond_frame: lengths.max().is_some_and(|len| len > frame_len),
+        is_reassembled: !columns[11].is_empty() || !columns[12].is_empty(),
         frame: columns[0].parse().unwrap(),
         protocols: columns[1].to_owned(),
         stream,

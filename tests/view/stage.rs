@@ -48,7 +48,8 @@ impl Stage<'static> {
         stage.now = frames[0].time.plus(Span::from_secs_f64(seconds));
         for (number, frame) in (1..).zip(frames.iter().filter(|frame| frame.time <= stage.now)) {
             let (time, original_len, data) = (frame.time, frame.original_len, &frame.bytes[..]);
-            let record = Record { time, frame: number, link: LinkType(1), interface: 0, data, original_len };
+            let record =
+                Record { time, frame: number, link: LinkType(1), interface: 0, data, original_len, told: None };
             if let Seen::Segment(segment) = stage.watch.push(&record) {
                 stage.follower.memory().segment(&segment);
             }

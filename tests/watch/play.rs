@@ -55,6 +55,7 @@ impl Play {
                 interface: 0,
                 data: &frame.bytes,
                 original_len,
+                told: None,
             });
             watch.drain_relabels().for_each(drop);
         }

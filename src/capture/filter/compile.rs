@@ -124,7 +124,7 @@ mod tests {
 
     fn selects(filter: &mut Filter, link: u16, data: &[u8], original_len: u32) -> Result<bool, Error> {
         let time = Timestamp::from_nanos(0);
-        filter.matches(&Record { time, frame: 1, link: LinkType(link), interface: 3, data, original_len })
+        filter.matches(&Record { time, frame: 1, link: LinkType(link), interface: 3, data, original_len, told: None })
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is kept of a segment until all of them are known.
 
 use crate::analyzer::Labelled;
-use crate::capture::Record;
+use crate::capture::{Record, Told};
 use crate::flow::SegmentKind;
 use crate::seq::Seq;
 use crate::time::Timestamp;
@@ -27,8 +27,8 @@ pub struct Kept {
     pub(super) ip_id: Option<u16>,
     pub(super) dont_fragment: bool,
     pub(super) src_mac: Option<[u8; 6]>,
-    /// The only octet of payload is a zero: the garbage of a keepalive probe.
-    pub(super) is_zero: bool,
+    /// What its payload told.
+    pub(super) told: Told,
     pub(super) error: Option<(IcmpKind, IpAddr)>,
 }
 
@@ -56,7 +56,7 @@ impl Kept {
             ip_id: segment.ip_id.filter(|_| segment.src.is_ipv4()),
             dont_fragment: segment.dont_fragment,
             src_mac: segment.link.src_mac,
-            is_zero: segment.payload == [0],
+            told: labelled.told,
             error: None,
         })
     }
@@ -79,7 +79,7 @@ impl Kept {
             ip_id: None,
             dont_fragment: true,
             src_mac: None,
-            is_zero: false,
+            told: Told::NOTHING,
             error: Some((error.kind, error.from)),
         })
     }

@@ -90,7 +90,7 @@ impl Renumbering {
             ack,
             window: kept.window,
             options: self.options(&kept.options, own, other),
-            data: if kept.is_zero { vec![0] } else { Vec::new() },
+            data: Vec::new(),
         };
         (segment, self.framing(kept, spec, from_client))
     }

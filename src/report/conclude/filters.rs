@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use crate::flow::Flow;
+use crate::flow::{Flow, Socket};
 use crate::report::judged::Judged;
 use crate::report::model::{Filter, Finding, Frame};
 use crate::report::numbers::FlowNumbers;
@@ -70,20 +69,23 @@ fn any_of(flows: &[Cow<'_, Flow>]) -> String {
     }
 }
 
-/// Both addresses and both ports, in the form of Wireshark's own conversation filters.
+/// Both ways of the flow, each with its source and destination: between the same hosts another flow may have the same two
+/// ports the other way round.
 fn addresses(flow: &Flow) -> String {
     let (client, server) = (flow.client(), flow.server());
-    let field = |ip: IpAddr| if ip.is_ipv4() { "ip.addr" } else { "ipv6.addr" };
-    // `tcp.port` matches either end: two equal ports have to be asked for one by one.
-    let [one, other] = if client.port == server.port { ["srcport", "dstport"] } else { ["port", "port"] };
+    format!("({}) || ({})", one_way(client, server), one_way(server, client))
+}
+
+fn one_way(from: Socket, to: Socket) -> String {
+    let layer = |end: Socket| if end.ip.is_ipv4() { "ip" } else { "ipv6" };
     format!(
-        "{} == {} && tcp.{one} == {} && {} == {} && tcp.{other} == {}",
-        field(client.ip),
-        client.ip,
-        client.port,
-        field(server.ip),
-        server.ip,
-        server.port
+        "{}.src == {} && tcp.srcport == {} && {}.dst == {} && tcp.dstport == {}",
+        layer(from),
+        from.ip,
+        from.port,
+        layer(to),
+        to.ip,
+        to.port
     )
 }
 
@@ -97,5 +99,17 @@ mod tests {
         let by_file = frames_by_file(&[frame(0, 7), frame(1, 2), frame(0, 9)]);
         assert_eq!(by_file.into_iter().collect::<Vec<_>>(), [(0, vec![7, 9]), (1, vec![2])]);
         assert_eq!(among("frame.number", &[7, 9]), "frame.number in {7, 9}");
+    }
+
+    #[test]
+    fn a_way_has_a_source_and_a_destination() {
+        let [one, other] = ["192.0.2.1:40000", "[2001:db8::2]:80"].map(|text| {
+            let end: std::net::SocketAddr = text.parse().unwrap();
+            Socket::new(end.ip(), end.port())
+        });
+        assert_eq!(
+            one_way(one, other),
+            "ip.src == 192.0.2.1 && tcp.srcport == 40000 && ipv6.dst == 2001:db8::2 && tcp.dstport == 80"
+        );
     }
 }

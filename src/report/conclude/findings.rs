@@ -3,11 +3,12 @@
 use crate::flow::Socket;
 use crate::flow::gaps::Clock;
 use crate::report::conclude::filters::filters;
+use crate::report::conclude::sentence::Case;
 use crate::report::conclude::{Gathered, Group, known_in, services};
 use crate::report::judged::{self, Judged};
 use crate::report::model::{Advice, Finding};
 use crate::report::numbers::FlowNumbers;
-use crate::report::units::{duration, plural};
+use crate::report::units::{duration, plural, seconds};
 use crate::report::words;
 use crate::timeouts::Table;
 use crate::verdict::VerdictId;
@@ -18,7 +19,8 @@ use crate::verdict::group;
 /// Services behind one box that are named in a finding.
 const MEMBERS: usize = 8;
 
-/// One finding per verdict and service, and those that no verdict tells.
+/// One finding per verdict and service, and those that no verdict tells: first what the one sentence speaks of, then the most
+/// severe.
 pub(super) fn findings(
     timelines: &[Judged],
     numbers: &FlowNumbers,
@@ -27,16 +29,22 @@ pub(super) fn findings(
     several_files: bool,
     stack: Option<Stack>,
 ) -> Vec<Finding> {
+    let case = Case::worst(timelines, gathered);
     let one = |((id, server), group): (&(VerdictId, Option<Socket>), &Group)| {
         let clock = group.first.gap.map_or(Clock::Packet, |(clock, _)| clock);
         let behind = group.behind.and_then(|id| Gathered::group_of(timelines, id));
         let bracket = server.and_then(|server| services::bracket(timelines, server, clock, behind));
         let situation = situation(*id, group, clock, bracket, table);
-        Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, behind, several_files) }
+        let finding =
+            Finding { advice: advice(&situation, stack), ..finding(*id, *server, group, behind, several_files) };
+        (case.as_ref().is_some_and(|case| case.tells(*id, *server)), finding)
     };
-    let findings = gathered.groups.iter().map(one).chain(gathered.pings.findings(several_files, stack));
+    let pings = gathered.pings.findings(several_files, stack).map(|finding| (false, finding));
+    let mut findings: Vec<_> = gathered.ranked().into_iter().map(one).chain(pings).collect();
+    findings.sort_by_key(|(is_told, finding)| (!is_told, words::rank(finding.severity)));
+    let findings = findings.into_iter();
     findings
-        .map(|finding| Finding { filters: filters(&finding, timelines, numbers, several_files), ..finding })
+        .map(|(_, finding)| Finding { filters: filters(&finding, timelines, numbers, several_files), ..finding })
         .collect()
 }
 
@@ -50,8 +58,8 @@ fn finding(
     let total = group.flows.total();
     let to = server.map(|server| format!(" to {server}")).unwrap_or_default();
     let gaps = match (group.least, group.most) {
-        (Some(least), Some(most)) if duration(least) == duration(most) => format!(" ({})", duration(least)),
-        (Some(least), Some(most)) => format!(" ({} to {})", duration(least), duration(most)),
+        (Some(least), Some(most)) if seconds(least) == seconds(most) => format!(" ({})", seconds(least)),
+        (Some(least), Some(most)) => format!(" ({} to {})", seconds(least), seconds(most)),
         _ => String::new(),
     };
     let reasons: Vec<String> = group.first.reasons.iter().map(words::reason).collect();

@@ -1,5 +1,6 @@
 //! Everything counted over all flows, in one pass.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -8,6 +9,7 @@ use crate::flow::{Direction, Flow, FrameId, Socket};
 use crate::report::conclude::pings::{TooManyPings, too_many};
 use crate::report::judged::{Judged, request};
 use crate::report::numbers::FlowNumbers;
+use crate::report::words;
 use crate::time::Span;
 use crate::verdict::advice::{Elsewhere, Protocol, Side};
 use crate::verdict::group;
@@ -96,6 +98,13 @@ impl Gathered {
         gathered.matter.values_mut().for_each(|numbers| numbers.sort_unstable());
         gathered.look_elsewhere(timelines, numbers);
         gathered
+    }
+
+    /// The groups, the most severe verdicts first, and of those the groups with the most flows.
+    pub(super) fn ranked(&self) -> Vec<(&(VerdictId, Option<Socket>), &Group)> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_by_key(|((id, _), group)| (words::rank(words::severity(*id)), Reverse(group.flows.total())));
+        groups
     }
 
     /// The services behind the box `id`.

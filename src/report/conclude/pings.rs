@@ -35,21 +35,25 @@ struct Ended {
 }
 
 /// Whether the server named too many PINGs as its reason to end the connection.
-pub(super) fn too_many(flow: &Flow) -> bool {
-    flow.heads().and_then(|heads| heads.goaway()).is_some_and(|(goaway, _)| goaway.too_many_pings)
+pub(crate) fn too_many(flow: &Flow) -> bool {
+    complaint(flow).is_some()
+}
+
+/// The PINGs that were too many, and the frame that says so.
+fn complaint(flow: &Flow) -> Option<(u32, FrameId)> {
+    flow.heads()?.too_many_pings()
 }
 
 impl TooManyPings {
     /// Takes in `flow`, which has this `number`; whether it is such a connection.
     pub(super) fn enter(&mut self, number: u32, flow: &Flow) -> bool {
-        let Some(heads) = flow.heads().filter(|_| too_many(flow)) else { return false };
-        let frame = heads.goaway().map(|(_, frame)| frame).unwrap_or_default();
+        let Some((pings, frame)) = complaint(flow) else { return false };
         let own = Some(flow.server());
         let key = own.filter(|_| self.services.len() < GROUPS || self.services.contains_key(&own));
         let ended = self.services.entry(key).or_insert_with(|| Ended {
             flows: FirstLast::default(),
             frame,
-            pings: heads.pings(),
+            pings,
             port: flow.server().port,
         });
         ended.flows.push(number);

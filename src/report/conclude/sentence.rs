@@ -5,6 +5,7 @@ use crate::flow::{Direction, Socket};
 use crate::report::conclude::{Gathered, Group, known_in, services};
 use crate::report::judged::Judged;
 use crate::report::model::Summary;
+use crate::report::phrases;
 use crate::report::proof::{self, Question, Situation};
 use crate::report::units::{count, duration, plural};
 use crate::report::words;
@@ -45,7 +46,7 @@ pub(crate) fn summary(timelines: &[Judged], gathered: &Gathered, table: &Table) 
 }
 
 /// The flows that the sentence speaks of: of one verdict, and of one service or of several behind one box.
-struct Case<'a> {
+pub(super) struct Case<'a> {
     id: VerdictId,
     group: &'a Group,
     server: Option<Socket>,
@@ -54,7 +55,7 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// The most flows that died of silence together.
-    fn worst(timelines: &'a [Judged], gathered: &'a Gathered) -> Option<Self> {
+    pub(super) fn worst(timelines: &'a [Judged], gathered: &'a Gathered) -> Option<Self> {
         let alone =
             gathered.groups.iter().map(|((id, server), group)| Case { id: *id, group, server: *server, behind: None });
         let together = gathered.boxes.iter().map(|((id, at), group)| {
@@ -64,6 +65,12 @@ impl<'a> Case<'a> {
         let idle = alone.chain(together).filter(|case| case.id.is_idle_death());
         // A box has killed more than any service behind it has lost.
         idle.max_by_key(|case| (case.group.flows.total(), case.behind.is_some(), std::cmp::Reverse(case.id)))
+    }
+
+    /// Whether flows of this verdict and service are among them.
+    pub(super) fn tells(&self, id: VerdictId, server: Option<Socket>) -> bool {
+        let is_member = |group: &group::Group| server.is_some_and(|server| group.members.contains(&server));
+        id == self.id && self.behind.map_or(server == self.server, is_member)
     }
 
     /// Among how many flows they are.
@@ -135,7 +142,7 @@ impl<'a> Case<'a> {
         let name = |entry: &Entry| {
             // What stands in brackets or behind a comma tells rows of the table apart, and no boxes.
             let product = entry.product.split([',', '(']).next().unwrap_or_default().trim_end();
-            format!("{} {product} ({} s)", entry.vendor, entry.idle.0).trim_start().to_owned()
+            format!("{} ({} s)", phrases::product(&entry.vendor, product), entry.idle.0).trim_start().to_owned()
         };
         let named = found.iter().filter(|candidate| !candidate.kills_otherwise).take(2);
         let names: Vec<String> = named.map(|candidate| name(candidate.entry)).collect();
@@ -314,7 +321,7 @@ fn nothing_idle(timelines: &[Judged], gathered: &Gathered) -> Summary {
 
 /// Groups of flows of which it is known how they ended.
 fn of_note(gathered: &Gathered) -> impl Iterator<Item = (&(VerdictId, Option<Socket>), &Group)> {
-    gathered.groups.iter().filter(|((id, _), _)| *id != VerdictId::Inconclusive)
+    gathered.ranked().into_iter().filter(|((id, _), _)| *id != VerdictId::Inconclusive)
 }
 
 /// Whether an end is told behind the answer to the question about silence, not before it.

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::{Text, duration, product};
+use super::{Text, duration};
+use crate::report::phrases::product;
 use crate::timeouts::{Entry, Table};
 
 /// The known timeouts named so far, in the order of their labels.
@@ -48,10 +49,17 @@ fn label(place: usize) -> String {
     format!("T{}", place + 1)
 }
 
+/// `T2` before `T10`.
+fn sorted<'a, 'b>(named: &'a [(String, &'b Entry)]) -> Vec<&'a (String, &'b Entry)> {
+    let mut named: Vec<_> = named.iter().collect();
+    named.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
+    named
+}
+
 /// One mark for each value, the shortest first.
 pub(super) fn marks(named: &[(String, &Entry)]) -> Vec<Mark> {
     let mut marks: Vec<Mark> = Vec::new();
-    for (label, entry) in named {
+    for (label, entry) in sorted(named) {
         let idle_s = entry.idle.span().as_secs_f64();
         match marks.iter_mut().find(|mark| mark.idle_s.total_cmp(&idle_s).is_eq()) {
             Some(mark) => mark.labels.push_str(&format!(" {label}")),
@@ -68,7 +76,7 @@ pub(super) fn legend(named: &[(String, &Entry)], out: &mut impl Write) -> io::Re
         return Ok(());
     }
     write!(out, "<ul class=\"timers\">")?;
-    for (label, entry) in named {
+    for (label, entry) in sorted(named) {
         let product = product(&entry.vendor, &entry.product);
         let idle = duration(entry.idle.span().as_secs_f64());
         write!(out, "<li><b>{label}</b> {}, {idle} ({})</li>", Text(&product), Text(&entry.id))?;

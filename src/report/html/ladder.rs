@@ -4,6 +4,7 @@
 use super::known::{Mark, marks};
 use crate::report::model::{Flow, Gap, Icmp};
 use crate::report::timeline::{Row, Timeline, frame_id};
+use crate::report::units;
 use crate::time::{NANOS_PER_SECOND, Span, Timestamp};
 use crate::timeouts::Entry;
 
@@ -35,7 +36,7 @@ pub(super) enum Step<'a> {
     /// Segments, around `y`.
     Row { y: f64, row: &'a Row },
     /// An ICMP error about the flow, around `y`.
-    Icmp { y: f64, icmp: &'a Icmp },
+    Icmp { y: f64, time: Timestamp, icmp: &'a Icmp },
     /// A silence.
     Silence(Silence<'a>),
 }
@@ -56,7 +57,7 @@ pub(super) struct Silence<'a> {
 pub(super) enum Limit {
     /// Known timeouts.
     Known(Mark),
-    /// What another flow of the service survived, in seconds.
+    /// What a flow of the service survived, in seconds.
     Survived(f64),
 }
 
@@ -70,6 +71,16 @@ pub(super) struct Beside<'a> {
 }
 
 impl<'a> Ladder<'a> {
+    /// Whether a mark of the known timeout stands in the picture.
+    pub(super) fn marks(&self, id: &String) -> bool {
+        let silences = self.steps.iter().filter_map(|step| match step {
+            Step::Silence(silence) => silence.gap,
+            _ => None,
+        });
+        let mut gaps = silences.chain(self.beside.iter().map(|beside| beside.gap));
+        gaps.any(|gap| gap.known_timeouts.contains(id))
+    }
+
     /// Lays out the course of `flow`. `named` are the known timeouts that its gaps look like; `survived_s` is the longest
     /// silence that its service is known to have survived, by the clock of packets.
     pub(super) fn new(
@@ -79,23 +90,37 @@ impl<'a> Ladder<'a> {
         survived_s: Option<f64>,
     ) -> Self {
         let mut layout = Layout { flow, named, survived_s, steps: Vec::new(), points: Vec::new(), y: TOP };
-        let mut icmp = flow.icmp.iter().peekable();
+        let mut errors = errors(flow).into_iter().peekable();
         let mut last: Option<crate::flow::Mark> = None;
         for row in &timeline.rows {
-            while let Some(icmp) = icmp.next_if(|icmp| frame_id(icmp.frame) < row.first().frame) {
-                layout.icmp(icmp);
-            }
+            let next = row.first().time;
             if let Some(last) = last {
+                // An error within a silence stands at the end of it that it is nearer to.
+                let length = next.since(last.time);
+                while let Some((time, icmp)) = errors.next_if(|(time, _)| time.since(last.time).times(2) < length) {
+                    layout.icmp(time, icmp);
+                }
                 layout.silence(last, row);
+            }
+            while let Some((time, icmp)) = errors.next_if(|(time, _)| *time < next) {
+                layout.icmp(time, icmp);
             }
             layout.row(row);
             last = Some(last.map_or(row.last(), |last| last.max_by_time(row.last())));
         }
-        icmp.for_each(|icmp| layout.icmp(icmp));
+        errors.for_each(|(time, icmp)| layout.icmp(time, icmp));
         layout.open_end();
         let beside = layout.beside(timeline);
         Self { steps: layout.steps, beside, height: layout.y + 8.0 }
     }
+}
+
+/// The ICMP errors about the flow, by time.
+fn errors(flow: &Flow) -> Vec<(Timestamp, &Icmp)> {
+    let time = |icmp: &Icmp| units::from_rfc3339(&icmp.time).unwrap_or_default();
+    let mut errors: Vec<_> = flow.icmp.iter().map(|icmp| (time(icmp), icmp)).collect();
+    errors.sort_by_key(|(time, _)| *time);
+    errors
 }
 
 struct Layout<'a, 'b> {
@@ -116,8 +141,10 @@ impl<'a> Layout<'a, '_> {
         self.y += ROW;
     }
 
-    fn icmp(&mut self, icmp: &'a Icmp) {
-        self.steps.push(Step::Icmp { y: self.y + ROW / 2.0, icmp });
+    fn icmp(&mut self, time: Timestamp, icmp: &'a Icmp) {
+        let y = self.y + ROW / 2.0;
+        self.points.push((time, y));
+        self.steps.push(Step::Icmp { y, time, icmp });
         self.y += ROW;
     }
 
@@ -126,8 +153,11 @@ impl<'a> Layout<'a, '_> {
         if length < SHOWN {
             return;
         }
+        // An ACK behind the last payload makes the silence of payload begin a little before that of packets.
+        let is_nearly = |gap: &Gap| length.as_secs_f64() >= NEARLY * gap.duration_s;
         let is_it = |gap: &&Gap| {
-            frame_id(gap.start_frame) == last.frame && gap.end_frame.map(frame_id) == Some(row.first().frame)
+            let begins = frame_id(gap.start_frame) == last.frame || (gap.outcome == "died" && is_nearly(gap));
+            begins && gap.end_frame.map(frame_id) == Some(row.first().frame)
         };
         // Where both clocks stood still, that one counts on which the flow died.
         let gap = self.flow.gaps.iter().filter(is_it).min_by_key(|gap| (gap.outcome != "died", gap.clock != "packet"));

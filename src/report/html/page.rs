@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::known::Known;
 use super::style::STYLE;
-use super::{HtmlOptions, Material, Text, duration, product, svg};
+use super::{HtmlOptions, Material, Text, duration, svg};
 use crate::report::model::{Advice, Holder, Report, Tool};
 use crate::report::phrases::{self, FilterWords};
 use crate::report::units;
@@ -193,7 +193,7 @@ pub(super) fn provenance(report: &Report, known: &Known<'_>, out: &mut impl Writ
          <th scope=\"col\">setting</th><th scope=\"col\">source</th></tr></thead>\n<tbody>"
     )?;
     for (label, entry) in known.named() {
-        let named = product(&entry.vendor, &entry.product);
+        let named = phrases::product(&entry.vendor, &entry.product);
         let idle = duration(entry.idle.span().as_secs_f64());
         writeln!(
             out,

@@ -19,6 +19,10 @@ const AXIS: (f64, f64) = (20.0, 97.0);
 const COLUMN: f64 = 3.0;
 /// Marks in a column at most.
 const STACK: u64 = 6;
+/// Logarithms of lengths that differ by less are of about one length: 2 %.
+const ONE: f64 = 0.02;
+/// Room for a length in words.
+const LABEL: f64 = 34.0;
 /// Height of one mark.
 const PILE: f64 = 9.0;
 /// Feet of the columns, the axis, and the marks below it.
@@ -136,18 +140,27 @@ impl Scale {
         before.map_or(AXIS.0, |(_, x)| x)
     }
 
+    /// Whether the scale begins or ends with this length.
+    fn is_at_end(&self, secs: f64) -> bool {
+        [self.points.first(), self.points.last()].into_iter().flatten().any(|(at, _)| (at - secs.ln()).abs() < 1e-9)
+    }
+
     /// The middle of the column for silences of about this length: never across a bound of the bracket.
     fn column(&self, secs: f64) -> f64 {
         let x = self.place(secs);
         let Some((survived, died)) = self.bracket else {
             return AXIS.0 + COLUMN * (((x - AXIS.0) / COLUMN).floor() + 0.5);
         };
+        // The last column before an end of the axis takes what is left there.
+        let middle = |from_edge: f64, room: f64| {
+            COLUMN * ((from_edge / COLUMN).floor().min((room / COLUMN).floor() - 1.0).max(0.0) + 0.5)
+        };
         if secs <= survived {
             let edge = self.place(survived);
-            (edge - COLUMN * (((edge - x) / COLUMN).floor() + 0.5)).max(AXIS.0 + COLUMN / 2.0)
+            edge - middle(edge - x, edge - AXIS.0)
         } else {
             let edge = self.place(died);
-            (edge + COLUMN * (((x - edge) / COLUMN).floor() + 0.5)).min(AXIS.1 - COLUMN / 2.0)
+            edge + middle(x - edge, AXIS.1 - edge)
         }
     }
 }
@@ -168,10 +181,11 @@ fn stretched([least, survived, died, most]: [f64; 4]) -> Vec<(f64, f64)> {
         x += part * unit;
         points.push((end, x));
     }
-    // An outer part without extent is room for the marks at the bound, and no part of the scale.
+    // An outer part of about one length is room for the marks at the bound, and no part of the scale: they would stand far
+    // from the bound that they are at.
     let is_in_scale = |(place, _): &(usize, &(f64, f64))| match place {
-        0 => least < survived,
-        3 => died < most,
+        0 => survived - least > ONE,
+        3 => most - died > ONE,
         _ => true,
     };
     points.iter().enumerate().filter(is_in_scale).map(|(_, point)| *point).collect()
@@ -239,22 +253,25 @@ impl Chart<'_> {
         writeln!(out, "<text class=\"strong\" dx=\"4\" x=\"{right}\" y=\"13\">{died}</text>")
     }
 
-    /// The lengths at the ends of the axis, where nothing else says them.
+    /// The shortest and the longest length below the axis, where nothing else says them.
     fn ends(&self, out: &mut impl Write) -> io::Result<()> {
         let steps = &self.survival.steps;
-        let (least, most) = (steps.first().map(|step| step.least_s), steps.last().map(|step| step.most_s));
-        let [least, most] = [least, most].map(|secs| secs.map(seconds).unwrap_or_default());
+        let ends = [steps.first().map(|step| step.least_s), steps.last().map(|step| step.most_s)];
         let bounds = self.scale.bracket.map(|(survived, died)| [seconds(survived), seconds(died)]);
-        let is_said = |text: &String| bounds.as_ref().is_some_and(|bounds| bounds.contains(text));
-        if self.scale.points.len() < 2 {
-            let middle = Percent((AXIS.0 + AXIS.1) / 2.0);
-            return writeln!(out, "<text class=\"middle\" x=\"{middle}\" y=\"{}\">{most}</text>", LINE + 16.0);
-        }
-        if !is_said(&least) {
-            writeln!(out, "<text x=\"{}\" y=\"{}\">{least}</text>", Percent(AXIS.0), LINE + 16.0)?;
-        }
-        if !is_said(&most) && most != least {
-            writeln!(out, "<text class=\"end\" x=\"{}\" y=\"{}\">{most}</text>", Percent(AXIS.1), LINE + 16.0)?;
+        let mut before: Option<f64> = None;
+        for secs in ends.into_iter().flatten() {
+            let (x, text) = (self.scale.place(secs), seconds(secs));
+            let is_said = bounds.as_ref().is_some_and(|bounds| bounds.contains(&text));
+            // What stands in the room beside a bound has no place of its own on the scale.
+            let is_placed = self.scale.bracket.is_none() || self.scale.is_at_end(secs);
+            if is_said || !is_placed || before.is_some_and(|before| x - before < LABEL) {
+                continue;
+            }
+            // Inwards, and beside the line of a candidate that may stand there.
+            let (anchor, dx) = if x < 60.0 { ("start", 4) } else { ("end", -4) };
+            let (place, y) = (Percent(x), LINE + 16.0);
+            writeln!(out, "<text class=\"{anchor}\" dx=\"{dx}\" x=\"{place}\" y=\"{y}\">{text}</text>")?;
+            before = Some(x);
         }
         Ok(())
     }
@@ -360,12 +377,20 @@ mod tests {
 
     #[test]
     fn a_narrow_bracket_takes_a_quarter_of_the_axis_at_least() {
-        let scale = scale(&[1.0, 85.0, 90.0, 90.04], Some(85.0), Some(90.0));
+        let scale = scale(&[1.0, 85.0, 90.0, 95.0], Some(85.0), Some(90.0));
         let width = scale.place(90.0) - scale.place(85.0);
         assert!(width >= 0.25 * (AXIS.1 - AXIS.0) - 1e-9, "{width}");
         assert!(scale.column(85.0) < scale.place(85.0), "what survived stands before the bracket");
         assert!(scale.column(90.0) > scale.place(90.0), "what died stands behind it");
-        assert!((scale.place(1.0) - AXIS.0).abs() < 1e-9 && (scale.place(90.04) - AXIS.1).abs() < 1e-9);
+        assert!((scale.place(1.0) - AXIS.0).abs() < 1e-9 && (scale.place(95.0) - AXIS.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_died_of_one_timer_stands_at_its_bound() {
+        let scale = scale(&[84.9, 85.0, 90.000_2, 90.04], Some(85.0), Some(90.000_2));
+        let (lived, died) = (scale.column(84.9), scale.column(90.04));
+        assert!((scale.place(85.0) - lived - COLUMN / 2.0).abs() < 1e-9, "{lived}");
+        assert!((died - scale.place(90.000_2) - COLUMN / 2.0).abs() < 1e-9, "{died}");
     }
 
     #[test]
@@ -375,6 +400,22 @@ mod tests {
         assert!((middle - (scale.place(1.0) + scale.place(100.0)) / 2.0).abs() < 1e-9, "{middle}");
         let alone = super::tests::scale(&[5.0], None, Some(5.0));
         assert!((alone.place(5.0) - (AXIS.0 + AXIS.1) / 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_length_is_named_where_it_stands() {
+        let (report, _) = sample::incident();
+        let mut service = report.services[0].clone();
+        (service.survived_max_s, service.died_min_s) = (None, Some(100.0));
+        let step = Step { least_s: 100.0, most_s: 100.0, survived: 0, died: 9, flow: 0 };
+        let survival = Survival { steps: vec![step] };
+        let marks = vec![Mark { idle_s: 90.0, labels: "T1".to_owned() }];
+        let scale = Scale::new(&service, &survival, &marks);
+        let mut out = Vec::new();
+        Chart { number: 0, service: &service, survival: &survival, scale, marks }.ends(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        // Once, at the right end: 90 s, which no silence has, is at the left one.
+        assert_eq!(text, "<text class=\"end\" dx=\"-4\" x=\"94%\" y=\"180\">100 s</text>\n");
     }
 
     proptest! {
@@ -387,6 +428,9 @@ mod tests {
             let scale = scale(&lengths, bounds.map(|bounds| bounds.0), bounds.map(|bounds| bounds.1));
             let places: Vec<_> = lengths.iter().map(|secs| scale.place(*secs)).collect();
             prop_assert!(places.windows(2).all(|pair| pair[0] <= pair[1]));
+            let columns: Vec<_> = lengths.iter().map(|secs| scale.column(*secs)).collect();
+            let is_apart = |pair: &[f64]| (pair[1] - pair[0]).abs() < 1e-6 || pair[1] - pair[0] >= COLUMN - 1e-6;
+            prop_assert!(columns.windows(2).all(is_apart), "{columns:?}");
             prop_assert!(places.iter().all(|x| (AXIS.0 - 1e-6..=AXIS.1 + 1e-6).contains(x)), "{places:?}");
         }
     }

@@ -54,7 +54,7 @@ fn the_page_says_and_shows_what_the_report_holds() {
         "<rect class=\"silence died\"",
         ">90.0 s</text>",
         "no packets, died",
-        "60.0 s survived elsewhere",
+        ">60.0 s survived</text>",
         "T1: 90.0 s</text>",
         "RST by a middlebox",
         "<title id=\"ts-0\">Silences of 10.0.0.9:80</title>",
@@ -64,6 +64,48 @@ fn the_page_says_and_shows_what_the_report_holds() {
     for words in expected {
         assert!(page.contains(words), "{words} is missing:\n{page}");
     }
+}
+
+#[test]
+fn an_icmp_error_stands_where_its_time_is() {
+    let (report, flows) = sample::incident();
+    let after = |seconds: &str, number: u32| {
+        let mut flow = flows.0[0].clone();
+        flow.icmp.push(crate::report::model::Icmp {
+            frame: Frame::Only(number),
+            time: format!("2026-11-22T17:{seconds}.000000000Z"),
+            about: "client",
+            from: "10.0.0.1".to_owned(),
+            message: "host unreachable".to_owned(),
+        });
+        let page = page(&report, vec![flow], 0, steps());
+        let drawn = page.split("<h2 id=\"timelines\">").nth(1).unwrap().to_owned();
+        ["ICMP error</text>", "no packets, died", "RST by a middlebox"].map(|words| drawn.find(words).unwrap())
+    };
+    // The silence is from 17:29:00 to 17:30:30; in another file of the run a later frame may be an earlier one.
+    let [icmp, silence, reset] = after("29:01", 99);
+    assert!(icmp < silence && silence < reset);
+    let [icmp, silence, reset] = after("30:29", 1);
+    assert!(silence < icmp && icmp < reset);
+    let [icmp, silence, reset] = after("30:40", 1);
+    assert!(silence < reset && reset < icmp);
+}
+
+#[test]
+fn a_silence_is_drawn_on_the_clock_on_which_the_flow_died() {
+    let (report, flows) = sample::incident();
+    let mut flow = flows.0[0].clone();
+    let packet = flow.gaps[0].clone();
+    // From the data in frame 8, which frame 9 acknowledged.
+    let payload = crate::report::model::Gap {
+        clock: "payload",
+        start_frame: Frame::Only(8),
+        duration_s: packet.duration_s + 0.01,
+        ..packet.clone()
+    };
+    flow.gaps = vec![crate::report::model::Gap { outcome: "survived", ..packet }, payload];
+    let page = page(&report, vec![flow], 0, steps());
+    assert!(page.contains("no payload, died") && !page.contains("no packets, survived"), "{page}");
 }
 
 #[test]
@@ -103,6 +145,7 @@ fn whatever_a_field_holds_is_nothing_but_text() {
     flow.waiting.as_mut().unwrap().request = Some(hostile());
     flow.icmp.push(crate::report::model::Icmp {
         frame: Frame::Only(10),
+        time: hostile(),
         about: "client",
         from: hostile(),
         message: hostile(),

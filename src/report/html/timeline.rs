@@ -6,12 +6,12 @@ use super::known::{Known, legend};
 use super::ladder::{Beside, Ladder, Limit, Silence, Step, TOP, spread};
 use super::svg::{Percent, Shape, mark, words};
 use super::{HtmlOptions, Material, Text, UNFOLDED, duration, page, seconds, svg};
-use crate::flow::{Direction, SegmentKind};
-use crate::report::model::{Flow, Frame, Gap, Icmp, Report};
+use crate::flow::Direction;
+use crate::report::model::{Flow, Frame, Gap, Icmp, Report, Reset};
 use crate::report::timeline::{Left, Row, Run, Timeline, frame_id};
 use crate::report::units::{self, Clock, TimeFormat};
 use crate::report::{phrases, units::plural};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// Right edge of the times.
 const TIME: Percent = Percent(16.0);
@@ -96,7 +96,8 @@ impl Course<'_> {
         }
         writeln!(out, "<figure><figcaption>In seconds after {}.</figcaption>", Text(&self.flow.first_time))?;
         self.picture(&ladder, out)?;
-        legend(&named, out)?;
+        let marked: Vec<_> = named.into_iter().filter(|(_, entry)| ladder.marks(&entry.id)).collect();
+        legend(&marked, out)?;
         writeln!(out, "</figure>")?;
         self.table(&ladder, out)?;
         writeln!(out, "</details>")
@@ -117,7 +118,7 @@ impl Course<'_> {
                 Step::Silence(gone) => silence(gone, out)?,
                 Step::Row { y, row: Row::Run(run) } => self.run(run, *y, out)?,
                 Step::Row { y, row: Row::Left(left) } => self.left(left, *y, out)?,
-                Step::Icmp { y, icmp } => self.icmp(icmp, *y, out)?,
+                Step::Icmp { y, time, icmp } => self.icmp(icmp, *time, *y, out)?,
             }
         }
         writeln!(out, "</svg>")
@@ -166,13 +167,17 @@ impl Course<'_> {
         writeln!(out, "<line class=\"way {class}\" x1=\"{from}\" x2=\"{to}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>")?;
         writeln!(out, "<use href=\"#m-{head}\" class=\"{class}\" x=\"{to}\" y=\"{y:.1}\"/>")?;
         mark(shape, from, y, out)?;
-        self.time(run.first, y, out)?;
-        lines(&self.what(run), &self.frames(run.first.frame, run.last.frame), y, out)
+        self.time(run.first.time, y, out)?;
+        let frames = self.frames(run.first.frame, run.last.frame);
+        // What is not certain is no plain statement in a picture either.
+        let confidence = self.reset(run).map(|reset| reset.confidence).filter(|confidence| *confidence != "certain");
+        let below = confidence.map_or(frames.clone(), |confidence| format!("{confidence}, {frames}"));
+        lines(&self.what(run), &below, y, out)
     }
 
     fn left(&self, left: &Left, y: f64, out: &mut impl Write) -> io::Result<()> {
         mark(Shape { name: "left", class: "plain" }, MIDDLE, y, out)?;
-        self.time(left.first, y, out)?;
+        self.time(left.first.time, y, out)?;
         let over = left.last.time.since(left.first.time);
         let over = if over < MINUTES { units::seconds(over) } else { units::clock(over) };
         let rest = match left.probes {
@@ -182,22 +187,23 @@ impl Course<'_> {
         lines(&format!("{} not drawn", plural(left.segments, "segment")), &rest, y, out)
     }
 
-    fn icmp(&self, icmp: &Icmp, y: f64, out: &mut impl Write) -> io::Result<()> {
+    fn icmp(&self, icmp: &Icmp, time: Timestamp, y: f64, out: &mut impl Write) -> io::Result<()> {
         let (to, head) = if icmp.about == "client" { (CLIENT, "leftward") } else { (SERVER, "right") };
         writeln!(out, "<line class=\"way rst\" x1=\"{MIDDLE}\" x2=\"{to}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>")?;
         writeln!(out, "<use href=\"#m-{head}\" class=\"rst\" x=\"{to}\" y=\"{y:.1}\"/>")?;
         mark(Shape::ICMP, MIDDLE, y, out)?;
+        self.time(time, y, out)?;
         lines("ICMP error", &format!("frame {}", phrases::frame(icmp.frame)), y, out)
     }
 
-    fn time(&self, mark: crate::flow::Mark, y: f64, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "<text class=\"dim end\" x=\"{TIME}\" y=\"{:.1}\">{}</text>", y + 4.0, self.offset(mark))
+    fn time(&self, time: Timestamp, y: f64, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "<text class=\"dim end\" x=\"{TIME}\" y=\"{:.1}\">{}</text>", y + 4.0, self.offset(time))
     }
 
     /// Seconds since the flow began.
-    fn offset(&self, mark: crate::flow::Mark) -> String {
+    fn offset(&self, time: Timestamp) -> String {
         let start = units::from_rfc3339(&self.flow.first_time).unwrap_or_default();
-        Clock::new(TimeFormat::Relative, start).brief(mark.time)
+        Clock::new(TimeFormat::Relative, start).brief(time)
     }
 
     /// What segments are, and how many.
@@ -220,11 +226,11 @@ impl Course<'_> {
 
     /// Who sent a RST, as far as the report says.
     fn reset_by(&self, run: &Run) -> Option<&'static str> {
-        if run.kind != SegmentKind::Rst {
-            return None;
-        }
-        let reset = self.flow.resets.iter().find(|reset| frame_id(reset.frame) == run.first.frame);
-        reset.map(|reset| reset.origin)
+        self.reset(run).map(|reset| reset.origin)
+    }
+
+    fn reset(&self, run: &Run) -> Option<&Reset> {
+        self.flow.resets.iter().find(|reset| frame_id(reset.frame) == run.first.frame)
     }
 
     fn frames(&self, first: crate::flow::FrameId, last: crate::flow::FrameId) -> String {
@@ -263,11 +269,13 @@ impl Course<'_> {
     fn table_row(&self, step: &Step<'_>, out: &mut impl Write) -> io::Result<()> {
         match step {
             Step::Row { row: Row::Run(run), .. } => {
-                let (time, frames) = (self.offset(run.first), self.frames(run.first.frame, run.last.frame));
-                table_row([&time, run.direction.sender(), &self.what(run), &frames, &run.notes.to_string()], out)
+                let (time, frames) = (self.offset(run.first.time), self.frames(run.first.frame, run.last.frame));
+                let sure = self.reset(run).map_or("", |reset| reset.confidence);
+                let remarks = format!("{sure} {}", run.notes);
+                table_row([&time, run.direction.sender(), &self.what(run), &frames, remarks.trim()], out)
             }
             Step::Row { row: Row::Left(left), .. } => {
-                let (time, frames) = (self.offset(left.first), self.frames(left.first.frame, left.last.frame));
+                let (time, frames) = (self.offset(left.first.time), self.frames(left.first.frame, left.last.frame));
                 let what = format!("{} not drawn", plural(left.segments, "segment"));
                 let remarks = format!(
                     "{}, {} of payload, the longest silence {}",
@@ -277,9 +285,10 @@ impl Course<'_> {
                 );
                 table_row([&time, "", &what, &frames, &remarks], out)
             }
-            Step::Icmp { icmp, .. } => {
+            Step::Icmp { time, icmp, .. } => {
                 let text = format!("ICMP to the {}: {}", icmp.about, icmp.message);
-                table_row(["", &icmp.from, &text, &format!("frame {}", phrases::frame(icmp.frame)), ""], out)
+                let (time, frame) = (self.offset(*time), format!("frame {}", phrases::frame(icmp.frame)));
+                table_row([&time, &icmp.from, &text, &frame, ""], out)
             }
             Step::Silence(Silence { length, gap, .. }) => {
                 let text = format!("silence of {}", units::duration(*length));
@@ -351,7 +360,7 @@ fn limit_line(limit: &Limit, y: f64, text_y: f64, out: &mut impl Write) -> io::R
     writeln!(out, "<line class=\"{class}\" x1=\"{CLIENT}\" x2=\"{SERVER}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>")?;
     let text = match limit {
         Limit::Known(known) => format!("{}: {}", known.labels, seconds(known.idle_s)),
-        Limit::Survived(secs) => format!("{} survived elsewhere", seconds(*secs)),
+        Limit::Survived(secs) => format!("{} survived", seconds(*secs)),
     };
     if matches!(limit, Limit::Known(_)) {
         mark(Shape { name: "timer", class: "timer" }, MIDDLE, y, out)?;

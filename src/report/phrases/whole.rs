@@ -105,8 +105,10 @@ pub fn candidate(candidate: &Candidate) -> String {
 }
 
 /// The product with its vendor before it, unless it begins so.
-fn product(vendor: &str, product: &str) -> String {
-    if product.starts_with(vendor) { product.to_owned() } else { format!("{vendor} {product}") }
+#[must_use]
+pub fn product(vendor: &str, product: &str) -> String {
+    let begins = product.get(..vendor.len()).is_some_and(|start| start.eq_ignore_ascii_case(vendor));
+    if begins { product.to_owned() } else { format!("{vendor} {product}") }
 }
 
 /// Connections that hold a place without using it, a line for each sort.
@@ -118,7 +120,7 @@ pub fn inventory(inventory: &Inventory) -> Vec<String> {
         format!(
             "{}: {what}, {} still there at the end, the longest for {}",
             units::plural(held.connections, "connection"),
-            units::count(held.standing),
+            if held.standing == 0 { "none".to_owned() } else { units::count(held.standing) },
             length(held.longest_s)
         )
     };

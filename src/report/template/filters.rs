@@ -23,6 +23,7 @@ pub(super) fn add(environment: &mut Environment<'static>, style: Style) {
         let lines: Vec<_> = lines.iter().map(|line| markup.inline(&cut(line, longest))).collect();
         safe(lines.join(markup.line_break()))
     });
+    environment.add_filter("opening", opening);
     environment.add_filter("duration", |secs: f64| units::duration(Span::from_secs_f64(secs)));
     environment.add_filter("seconds", |secs: f64| units::seconds(Span::from_secs_f64(secs)));
     environment.add_filter("number", units::count);
@@ -33,6 +34,15 @@ pub(super) fn add(environment: &mut Environment<'static>, style: Style) {
         let frames: Result<Vec<String>, Error> = frames.iter().map(frame).collect();
         frames.map(|frames| frames.join(" "))
     });
+}
+
+/// The sentences at the beginning of a text that have room in `most` characters, the first in any case.
+fn opening(text: &str, most: usize) -> String {
+    let begins = |at: usize| text.get(at..).and_then(|rest| rest.chars().next()).is_some_and(char::is_uppercase);
+    let ends = text.match_indices(". ").filter(|(at, _)| begins(at + 2)).map(|(at, _)| at + 1);
+    let openings = ends.chain([text.len()]).filter_map(|end| text.get(..end));
+    let fitting = openings.clone().take_while(|opening| opening.chars().count() <= most).last();
+    fitting.or_else(|| openings.clone().next()).unwrap_or(text).to_owned()
 }
 
 fn time(clock: &Clock, text: &str) -> Result<String, Error> {

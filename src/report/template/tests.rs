@@ -51,6 +51,15 @@ fn numbers_become_text_as_elsewhere() {
 }
 
 #[test]
+fn an_opening_is_made_of_whole_sentences() {
+    let of = |most: usize| text(&format!("{{{{ 'Set 2.6.32 to 1. 5. Then go. And so on.' | opening({most}) }}}}"));
+    assert_eq!(of(0), "Set 2.6.32 to 1. 5.", "one in any case");
+    assert_eq!(of(27), "Set 2.6.32 to 1. 5.");
+    assert_eq!(of(28), "Set 2.6.32 to 1. 5. Then go.");
+    assert_eq!(of(100), "Set 2.6.32 to 1. 5. Then go. And so on.");
+}
+
+#[test]
 fn the_end_of_the_name_says_what_to_escape() {
     let of = |name: &str| rendered(name, "{{ flows | map(attribute='waiting') | first | attr('request') }}").unwrap();
     let request = "GET /report\\u{1b}[2J";

@@ -55,6 +55,17 @@ impl Selection {
             _ => Self::Everything,
         }
     }
+
+    /// Whether `flow` is one of those that show it.
+    pub(crate) fn shows_in(self, flow: &Flow) -> bool {
+        match self {
+            Self::Everything => false,
+            Self::ResetsOnly => true,
+            Self::ControlOnly => lived_unseen(flow),
+            Self::NoBareAcks => has_both_sides(flow),
+            Self::NoPayload => passed_unseen(flow),
+        }
+    }
 }
 
 /// The segments of all files together.
