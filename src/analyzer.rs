@@ -30,10 +30,6 @@ use front::Front;
 use shard::{Moment, Shard};
 
 /// What one record held, and what was made of it.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the largest variant is the usual one, and no packet costs an allocation"
-)]
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
     /// A segment, classified.

@@ -88,10 +88,15 @@ impl Told {
             }
             ("client", "withheld") => Self { client: Some(RealClient::Withheld), ..self },
             ("too-many-pings", pings) => Self { too_many_pings: Some(pings.parse().ok()?), ..self },
-            ("client", address) => Self { client: Some(RealClient::Address(address.parse().ok()?)), ..self },
+            ("client", address) => Self { client: Some(RealClient::Address(socket(address)?)), ..self },
             _ => return None,
         })
     }
+}
+
+/// An address and a port; one with a zone is of no use beyond its own host.
+fn socket(text: &str) -> Option<SocketAddr> {
+    text.parse().ok().filter(|_| !text.contains('%'))
 }
 
 /// The comment that says it.

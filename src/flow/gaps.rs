@@ -128,6 +128,7 @@ pub struct Gaps {
     /// The longest that survived.
     survived: Option<Brief>,
     longest: Vec<Brief>,
+    #[expect(clippy::box_collection, reason = "a third of the octets, in flows that have none")]
     fatal: Option<Box<Vec<Brief>>>,
 }
 

@@ -70,7 +70,6 @@ impl Brief {
         SegmentKind::ALL.get(place).copied().unwrap_or(SegmentKind::Ack)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
     const fn file(&self, at: u32) -> u32 {
         (self.rest >> at & FILE_MASK) as u32
     }
