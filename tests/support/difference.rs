@@ -112,13 +112,14 @@ impl Side {
 
 /// The past of every frame with one segment.
 fn pasts(ours: &BTreeMap<u64, Vec<Segment>>) -> BTreeMap<u64, Past> {
-    let mut sides: BTreeMap<(u64, bool), Side> = BTreeMap::new();
+    // By stream, as tshark sees it: a capture that holds packets twice is one stream, and two flows.
+    let mut sides: BTreeMap<(Option<u64>, bool), Side> = BTreeMap::new();
     let mut pasts = BTreeMap::new();
     for (frame, segments) in ours {
         for segment in segments {
-            let side = |by_client: bool| sides.get(&(segment.flow, by_client)).cloned().unwrap_or_default();
+            let side = |by_client: bool| sides.get(&(segment.stream, by_client)).cloned().unwrap_or_default();
             pasts.insert(*frame, Past { own: side(segment.by_client), other: side(!segment.by_client) });
-            sides.entry((segment.flow, segment.by_client)).or_default().take(segment);
+            sides.entry((segment.stream, segment.by_client)).or_default().take(segment);
         }
     }
     pasts
