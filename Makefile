@@ -30,4 +30,4 @@ BENCH = --peers
 bench:
 	scripts/setup.sh bench
 	cargo build --release --locked --bin idlegap --examples
-	benches/bench.py --table target/bench.md $(BENCH)
+	benches/bench.py --write docs/PERFORMANCE.md $(BENCH)

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Measures idlegap beside the limit program and beside the peers that are installed.
 
-    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers] [--table FILE]
+    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers] [--write FILE] [--programs DIR]
 
 Captures are generated into a scratch directory, one workload after the other, and removed again: at most 9 GB at a time
 with --divide 1. Every program is run in turn with the limit (A B A B ...); the figures are medians over the runs, the
-ratios medians of the ratios of neighbouring runs. Time is processor time (user and system) unless said, memory is the
+ratios those of the medians of runs in turn. Time is processor time (user and system) unless said, memory is the
 peak. Instructions per packet are counted by callgrind over what a capture of twice the size costs more: they repeat on
-any machine. Nothing is judged here: there is no threshold.
+any machine. Nothing is judged here: there is no threshold. With --write the tables go into a document, in the place of what
+stands there between the two marks.
 """
 
 import argparse
 import os
+import resource
 import shutil
 import signal
 import statistics
@@ -22,8 +24,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RELEASE = ROOT / "target" / "release"
-IDLEGAP, LIMIT, WORKLOAD = (RELEASE / name for name in ("idlegap", "examples/limit", "examples/workload"))
+DOCUMENT_MARKS = ("<!-- what benches/bench.py says -->\n", "<!-- end of what benches/bench.py says -->\n")
 
 # What each workload is measured against, its full size, and sizes for callgrind.
 WORKLOADS = {"bulk": ("hash", 1_500_000, 20_000), "small": ("hash", 10_000_000, 100_000), "flood": ("index", 5_000_000, 20_000)}
@@ -38,6 +39,9 @@ PEERS = {
     "argus": ("argus", ["argus", "-r", "{}", "-w", "/dev/null"]),
     "nfpcapd": ("nfpcapd", ["nfpcapd", "-r", "{}", "-l", "{scratch}/nfpcapd"]),
 }
+
+
+CORES = len(os.sched_getaffinity(0))
 
 
 class Run:
@@ -76,16 +80,19 @@ def pairs(subject, yardstick, runs, bound):
 def row(what, taken, packets, note=""):
     """One line of the table."""
     if taken is None:
-        return f"| {what} | did not end in its bound | | | | | | |"
+        return f"| {what} | did not end in its bound | | | | | | {note} |"
     median = lambda values: statistics.median(values)
     cpu = median([one.cpu for one, _ in taken])
     wall = median([one.wall for one, _ in taken])
     peak = median([one.peak_mib for one, _ in taken])
-    by_cpu = median([one.cpu / max(other.cpu, 1e-3) for one, other in taken])
-    by_wall = median([one.wall / max(other.wall, 1e-3) for one, other in taken])
+    by_cpu = cpu / max(median([other.cpu for _, other in taken]), 1e-3)
+    by_wall = wall / max(median([other.wall for _, other in taken]), 1e-3)
+    # A child begins with the memory of this program, which counts as its own.
+    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = f"{peak:.0f}" if peak > floor * 1.1 else f"under {floor:.0f}"
     speed = f"{packets / cpu / 1e6:.2f}" if packets else ""
     failed = " (exit status " + str(taken[0][0].status) + ")" if taken[0][0].status else ""
-    return f"| {what}{failed} | {cpu:.2f} | {wall:.2f} | {speed} | {peak:.0f} | {by_cpu:.2f} | {by_wall:.2f} | {note} |"
+    return f"| {what}{failed} | {cpu:.2f} | {wall:.2f} | {speed} | {memory} | {by_cpu:.2f} | {by_wall:.2f} | {note} |"
 
 
 HEAD = "| program | cpu s | wall s | Mpackets/s | peak MiB | cpu ratio | wall ratio | against |\n|---|---|---|---|---|---|---|---|"
@@ -96,7 +103,7 @@ def instructions(binary, captures):
     counts = []
     for capture, packets in captures:
         with tempfile.NamedTemporaryFile() as out:
-            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", str(binary), str(capture)]
+            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", str(binary), "--threads", "1", str(capture)]
             subprocess.run(command, check=True, capture_output=True)
             totals = [line for line in Path(out.name).read_text().splitlines() if line.startswith(("summary:", "totals:"))]
             counts.append((int(totals[0].split()[1]), packets))
@@ -107,6 +114,9 @@ def instructions(binary, captures):
 class Bench:
     def __init__(self, options, scratch):
         self.options, self.scratch, self.lines = options, scratch, []
+        self.idlegap, self.limit, self.workload_program = (
+            options.programs / name for name in ("idlegap", "examples/limit", "examples/workload")
+        )
 
     def say(self, line=""):
         print(line, flush=True)
@@ -115,24 +125,38 @@ class Bench:
     def generate(self, name, size, suffix=".pcap", *flags):
         """A capture, and how many packets it holds."""
         path = self.scratch / f"{name}-{size}{suffix}"
-        told = subprocess.run([WORKLOAD, name, "--size", str(size), *flags, path], check=True, capture_output=True, text=True)
+        told = subprocess.run([self.workload_program, name, "--size", str(size), *flags, path], check=True, capture_output=True, text=True)
         packets = next(int(line.split()[1]) for line in told.stdout.splitlines() if line.startswith("packets "))
         return path, packets
 
     def measure(self, what, command, yardstick, packets, against="limit"):
         self.say(row(what, pairs(command, yardstick, self.options.runs, self.options.bound), packets, against))
 
+    def startup(self):
+        """What the program takes before and behind its work, beside the least that any program takes."""
+        empty = self.scratch / "empty.pcap"
+        empty.write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+        self.say("| start and exit | cpu ms | wall ms |\n|---|---|---|")
+        for what, command in (
+            ("`true`", [shutil.which("true")]),
+            ("`idlegap --version`", [self.idlegap, "--version"]),
+            ("`idlegap`, an empty capture", [self.idlegap, empty]),
+        ):
+            taken = [run(command, 10) for _ in range(40)]
+            cpu, wall = (statistics.median(values) * 1e3 for values in ([one.cpu for one in taken], [one.wall for one in taken]))
+            self.say(f"| {what} | {cpu:.1f} | {wall:.1f} |")
+
     def workload(self, name):
         variant, full, cut = WORKLOADS[name]
         size = max(full // self.options.divide, 1_000)
         pcap, packets = self.generate(name, size)
         self.say(f"\n### {name}: {packets:,} packets, {pcap.stat().st_size / 1e6:,.0f} MB\n\n{HEAD}")
-        limit = [LIMIT, variant, pcap]
+        limit = [self.limit, variant, pcap]
         report = self.scratch / "report"
-        idlegap = lambda capture, *flags: [IDLEGAP, "--output", report, *flags, capture]
-        self.measure("limit", limit, [LIMIT, "read", pcap], packets, "reading alone")
+        idlegap = lambda capture, *flags: [self.idlegap, "--output", report, *flags, capture]
+        self.measure("limit", limit, [self.limit, "read", pcap], packets, "reading alone")
         self.measure("idlegap --threads 1", idlegap(pcap, "--threads", "1"), limit, packets)
-        self.measure("idlegap", idlegap(pcap), limit, packets)
+        self.measure(f"idlegap --threads {CORES}", idlegap(pcap, "--threads", str(CORES)), limit, packets)
         pcapng, _ = self.generate(name, size, ".pcapng", "--pcapng")
         self.measure("idlegap --threads 1, pcapng", idlegap(pcapng, "--threads", "1"), idlegap(pcap, "--threads", "1"), packets, "pcap")
         pcapng.unlink()
@@ -141,7 +165,7 @@ class Bench:
             self.peers(pcap, packets, limit)
         if shutil.which("valgrind"):
             cuts = [self.generate(name, cut * factor) for factor in (1, 2)]
-            self.say(f"\nInstructions per packet: idlegap {instructions(IDLEGAP, cuts):,.0f}")
+            self.say(f"\nInstructions per packet: idlegap {instructions(self.idlegap, cuts):,.0f}")
         if not self.options.keep:
             pcap.unlink()
 
@@ -152,7 +176,7 @@ class Bench:
             packed = Path(f"{pcap}{suffix}")
             with packed.open("wb") as out:
                 subprocess.run([program, flag, "-c", pcap], check=True, stdout=out, stderr=subprocess.DEVNULL)
-            self.measure(f"idlegap, {suffix}", idlegap(packed), [program, "-d", "-c", packed], packets, f"{program} -dc")
+            self.measure(f"idlegap --threads {CORES}, {suffix}", idlegap(packed, "--threads", str(CORES)), [program, "-d", "-c", packed], packets, f"{program} -dc")
             packed.unlink()
 
     def peers(self, pcap, packets, limit):
@@ -165,6 +189,24 @@ class Bench:
             self.measure(name, command, limit, packets)
 
 
+def machine():
+    """What the figures were measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    load = os.getloadavg()[0]
+    return f"{CORES} processors ({names[0] if names else 'of an unknown kind'}) with a load of {load:.0f} by everything that ran on them"
+
+
+def write(document, lines):
+    """Puts `lines` between the marks of `document`."""
+    text = document.read_text()
+    begin, end = DOCUMENT_MARKS
+    if text.count(begin) != 1 or text.count(end) != 1:
+        sys.exit(f"{document} does not have each of the marks once: {begin.strip()} {end.strip()}")
+    before, rest = text.split(begin)
+    document.write_text(before + begin + "\n" + lines + "\n" + end + rest.split(end)[1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--divide", type=int, default=1, help="divide the size of every workload by this")
@@ -174,7 +216,8 @@ def main():
     parser.add_argument("--workload", choices=WORKLOADS, action="append", help="only this one")
     parser.add_argument("--keep", action="store_true", help="keep the captures")
     parser.add_argument("--peers", action="store_true", help="measure peers as well")
-    parser.add_argument("--table", type=Path, help="write the tables to this file as well")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables between the marks of this document as well")
+    parser.add_argument("--programs", type=Path, default=ROOT / "target" / "release", help="where they are (default: the release)")
     options = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="idlegap-bench-", dir=options.scratch))
     bench = Bench(options, scratch)
@@ -183,17 +226,17 @@ def main():
         needed = 9_000_000_000 // options.divide
         if free < needed:
             sys.exit(f"{scratch} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed, or a greater --divide")
-        size = IDLEGAP.stat().st_size
-        bench.say(f"The program takes {size / 1e6:.1f} MB on disk.")
-        started = [run([IDLEGAP, "--version"], 10) for _ in range(20)]
-        bench.say(f"`idlegap --version` takes {statistics.median([one.wall for one in started]) * 1e3:.1f} ms from start to exit.")
+        size = bench.idlegap.stat().st_size
+        bench.say(f"{machine()}, {options.runs} runs of each program, sizes divided by {options.divide}.\n")
+        bench.say(f"The program takes {size / 1e6:.1f} MB on disk.\n")
+        bench.startup()
         for name in options.workload or WORKLOADS:
             bench.workload(name)
     finally:
         if not options.keep:
             shutil.rmtree(scratch)
-    if options.table:
-        options.table.write_text("\n".join(bench.lines) + "\n")
+    if options.write:
+        write(options.write, "\n".join(bench.lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ pub mod bounded;
 pub mod classify;
 pub mod duplicates;
 pub mod endpoint;
+mod fold;
 pub mod fragments;
 pub mod gaps;
 pub mod heads;
 mod held;
 mod index;
+pub mod joined;
 pub mod key;
 pub mod kind;
 pub mod mark;
@@ -28,7 +30,7 @@ pub mod turns;
 use std::net::SocketAddr;
 
 pub use apply::{Relabel, Shared};
-pub use key::{Direction, FlowKey, Socket};
+pub use key::{Direction, FlowKey, Keyed, Socket};
 pub use kind::{Notes, SegmentKind};
 pub use mark::{FrameId, Mark};
 
@@ -94,6 +96,34 @@ pub struct Extras {
 }
 
 /// One connection (one generation of its addresses and ports), as the capture shows it.
+///
+/// # What lives where
+///
+/// Where many flows are alive, each packet finds its flow out of cache, and what it costs is counted in lines of memory (64
+/// octets), more than in instructions. So it matters what stands here, and what hangs on it:
+///
+/// ```text
+/// index, places    8 + 4   two lines, shared with strangers                       index, store
+/// Flow             672     eleven lines, at a border between lines                here
+///   key             40     five words, compared and hashed without a branch       key
+///   marks          136     first, last, payload, the turn, who was heard          here
+///   ends       2 x 224     numbers, times, timing, baseline, longest silence      endpoint
+/// Probes           280     of an end that sent probes: the last one, the rhythm   probes
+///   frames         128     of the first eight and the last eight                  bounded
+///   previous, held, dating   while a probe is unanswered; undecided; timestamps   probes
+/// Gaps       2 x   192     three lines a clock: the question; lengths; sums       gaps
+///   longest        256     eight a clock, 32 octets each                          gaps::brief
+///   fatal                  of flows that died of silence                          gaps
+/// Rare              96     of an end with holes, repeats, challenges              endpoint
+/// Extras                   RSTs, ICMP errors, a tunnel, a real client             here
+/// Heads                    what could be named of the payload                     turns
+/// ```
+///
+/// The rules: what the usual packet reads or writes (data in order, an ACK, a probe, its answer) stands in the flow, in its
+/// probes or in the first lines of its gaps. What few flows have hangs apart, and is made when it is first needed: a usual
+/// packet tests one pointer for it. Lists are written without being searched: what decides about an entry (`lengths`) stands in
+/// front of them. [`touch`](Self::touch) and what follows it read ahead what a packet will most likely need, for many packets
+/// together, in the order in which one address leads to the next.
 #[derive(Clone, Debug)]
 pub struct Flow {
     /// Addresses and ports.
@@ -326,14 +356,17 @@ impl Flow {
         let probes = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch());
         let gaps = self.gaps.as_deref().map_or(0, |[packet, payload]| packet.touch() ^ payload.touch());
         let heads = self.heads.as_ref().map_or(0, |heads| heads.touch());
-        probes(initiator) ^ probes(responder) ^ gaps ^ heads
+        let extras = self.extras.as_ref().map_or(0, |extras| u64::from(extras.clock_steps) ^ extras.resets.total());
+        probes(initiator) ^ probes(responder) ^ gaps ^ heads ^ extras
     }
 
     /// The same for what lies apart from that in turn.
     fn touch_last(&self) -> u64 {
         let [initiator, responder] = &self.probes;
         let frames = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch_frames());
-        frames(initiator) ^ frames(responder)
+        let reset = self.resets().next().map_or(0, |reset| u64::from(reset.seq.0));
+        let gaps = self.gaps.as_deref().map_or(0, |[packet, payload]| packet.touch_longest() ^ payload.touch_longest());
+        frames(initiator) ^ frames(responder) ^ reset ^ gaps
     }
 
     /// Whether both ends have closed, or a RST has ended it as far as is known.

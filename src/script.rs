@@ -17,7 +17,7 @@ mod print;
 mod scan;
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 
 pub use frames::{Frame, to_pcap};
 pub use model::{

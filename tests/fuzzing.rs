@@ -33,4 +33,4 @@ macro_rules! replays {
     };
 }
 
-replays!(containers, frames, pipeline, conversation, script, heads, table);
+replays!(containers, frames, pipeline, conversation, evidence, script, heads, table);

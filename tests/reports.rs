@@ -113,10 +113,11 @@ fn the_first_finding_is_what_the_sentence_speaks_of_and_the_short_form_fits_a_sc
             let rest = text.split_once(" flow to ").or_else(|| text.split_once(" flows to "))?.1;
             rest.split_whitespace().next().map(str::to_owned)
         };
-        let sentence = server(report["summary"]["sentence"].as_str().unwrap());
+        let sentence = report["summary"]["sentence"].as_str().unwrap();
         let first = report["findings"][0]["title"].as_str().and_then(server);
-        if sentence.is_some() && first.is_some() {
-            assert_eq!(sentence, first, "{name}");
+        if let (Some(_), Some(first)) = (server(sentence), first) {
+            // The sentence names one service, or the first few behind one box.
+            assert!(sentence.contains(&first), "{name}: {first} is not what this speaks of: {sentence}");
             told += 1;
         }
         let (_, brief, _) = run(&folder, &["--brief", capture.to_str().unwrap()]);

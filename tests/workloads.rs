@@ -41,7 +41,8 @@ impl Sink for Capture {
 fn generated(workload: Workload, size: u64) -> (PathBuf, Truth) {
     let mut capture = Capture(PcapWriter::new(Vec::new(), LinkType(1), 65_535).unwrap());
     let truth = workload.generate(size, &mut capture).unwrap();
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{workload:?}.pcap"));
+    let path =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{workload:?}-{:?}.pcap", std::thread::current().id()));
     std::fs::write(&path, capture.0.finish().unwrap()).unwrap();
     (path, truth)
 }
@@ -67,6 +68,22 @@ fn idlegap_finds_what_was_generated() {
         assert_eq!(kinds(&["fin"]), of(&[Sort::Fin]), "{name}");
         let streams = segments.iter().map(|one| one.stream).max().flatten();
         assert_eq!(streams, Some(truth.flows - 1), "{name}");
+    }
+}
+
+/// Thousands of flows, whose order several threads must put together again.
+#[test]
+fn any_number_of_threads_finds_the_same() {
+    for (name, size) in CUTS {
+        let (path, _) = generated(Workload::from_name(name).unwrap(), size);
+        let report = |threads| {
+            let arguments = ["--format", "json", "--threads", threads];
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_idlegap"));
+            command.args(arguments).arg(&path).output().unwrap().stdout
+        };
+        let one = report("1");
+        assert!(one.len() > 1_000_000, "{name}");
+        ["2", "3", "8"].iter().for_each(|threads| assert!(report(threads) == one, "{name}, {threads} threads"));
     }
 }
 

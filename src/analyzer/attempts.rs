@@ -8,18 +8,18 @@
 //! that share the flows out between them by whole queues come to the same.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
-use crate::flow::{FlowKey, Socket};
+use super::partition::{PARTITIONS, partition};
+use crate::flow::FlowKey;
 
-/// Queues; a power of two.
-const QUEUES: usize = 1 << 6;
+/// Queues: one for each partition.
+const QUEUES: usize = PARTITIONS;
 
 /// The flows of which the capture has shown no more than an attempt.
 pub(super) struct Attempts {
     /// Attempts in one queue at most.
     most: usize,
-    /// By [`queue`], each in the order of their first segments; connections that came about are dropped from time to time.
+    /// By partition, each in the order of their first segments; connections that came about are dropped from time to time.
     queues: Vec<VecDeque<u32>>,
     /// One bit for each flow: whether it is an attempt still.
     bits: Vec<u64>,
@@ -36,7 +36,7 @@ impl Attempts {
     pub(super) fn enter(&mut self, key: &FlowKey, number: u32) -> Vec<u32> {
         let Self { most, queues, bits } = self;
         set(bits, number);
-        let Some(queue) = queues.get_mut(queue(key)) else { return Vec::new() };
+        let Some(queue) = queues.get_mut(partition(key.fold())) else { return Vec::new() };
         queue.push_back(number);
         if queue.len() <= *most {
             return Vec::new();
@@ -57,24 +57,6 @@ impl Attempts {
     pub(super) fn remove(&mut self, number: u32) {
         clear(&mut self.bits, number);
     }
-}
-
-/// The queue of the flow with this key: by Knuth's multiplicative hashing, with the golden ratio of 2^64.
-fn queue(key: &FlowKey) -> usize {
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let fold = |end: Socket| {
-        let (upper, lower) = match end.ip {
-            IpAddr::V4(ip) => (0, u64::from(ip.to_bits())),
-            IpAddr::V6(ip) => {
-                let [a, b, c, d, e, f, g, h] = ip.segments().map(u64::from);
-                (a << 48 | b << 32 | c << 16 | d, e << 48 | f << 32 | g << 16 | h)
-            }
-        };
-        (upper.wrapping_mul(GOLDEN) ^ lower).wrapping_mul(GOLDEN) ^ u64::from(end.port)
-    };
-    let mixed = (fold(key.low()).rotate_left(32) ^ fold(key.high())).wrapping_mul(GOLDEN);
-    // The highest bits are the best mixed.
-    usize::try_from(mixed >> (u64::BITS - QUEUES.ilog2())).unwrap_or(0)
 }
 
 fn set(bits: &mut Vec<u64>, number: u32) {
@@ -110,6 +92,7 @@ mod tests {
     use super::*;
     use crate::analyzer::{Analyzer, Options};
     use crate::capture::{LinkType, Record};
+    use crate::flow::Socket;
     use crate::script::Script;
     use crate::verdict::VerdictId;
     use crate::verdict::outcome::judge_at;
@@ -191,7 +174,7 @@ mod tests {
         {
             let (analyzer, _) = analyzed(&format!("flow 10.0.0.1:4000 > 10.0.0.2:80\n0 {lines}"), 100);
             assert_eq!(analyzer.flow(0).map(|flow| flow.is_attempt()), Some(expected), "{lines}");
-            assert_eq!(analyzer.attempts.has(0), expected, "{lines}");
+            assert_eq!(analyzer.shard.attempts.has(0), expected, "{lines}");
         }
     }
 
@@ -202,7 +185,7 @@ mod tests {
             FlowKey::new(Socket::new([10, 0, a, b].into(), 40_000), Socket::new([10, 9, 9, 9].into(), 80)).0
         };
         let mut counts = [0; QUEUES];
-        (0..64_000).for_each(|n| counts[queue(&key(n))] += 1);
+        (0..64_000).for_each(|n| counts[partition(key(n).fold())] += 1);
         assert!(counts.iter().all(|count| (500..=1_500).contains(count)), "{counts:?}");
     }
 }

@@ -42,6 +42,17 @@ impl Traffic {
         self.oversized += u64::from(segment.payload_len > LONGEST_ON_THE_WIRE);
         self.longest = self.longest.max(segment.payload_len);
     }
+
+    /// Adds the segments of another part of the file.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.with_payload += other.with_payload;
+        self.bare_acks += other.bare_acks;
+        self.control += other.control;
+        self.resets += other.resets;
+        self.hidden_octets += other.hidden_octets;
+        self.oversized += other.oversized;
+        self.longest = self.longest.max(other.longest);
+    }
 }
 
 /// The distances between successive records of one file.

@@ -241,6 +241,12 @@ impl CaptureInfo {
     /// Enters the time of a record that has one.
     #[inline]
     pub(super) fn note_time(&mut self, time: Timestamp, frame: u64) {
+        // Time goes on, nearly always.
+        if self.last_time.is_some_and(|latest| time >= latest) {
+            self.last_seen = Some(time);
+            self.last_time = Some(time);
+            return;
+        }
         if let Some(last) = self.last_seen
             && time < last
         {
@@ -260,7 +266,7 @@ impl CaptureInfo {
     #[inline]
     pub(super) fn note_record(&mut self, link: LinkType, captured: usize, original_len: u32) {
         self.packets += 1;
-        if !self.link_types.contains(&link) && self.link_types.len() < KEPT {
+        if self.link_types.first() != Some(&link) && self.link_types.len() < KEPT && !self.link_types.contains(&link) {
             self.link_types.push(link);
         }
         let captured = u32::try_from(captured).unwrap_or(u32::MAX);

@@ -207,6 +207,18 @@ impl Reader {
         })
     }
 
+    /// The memory in which these records stand, to be looked at by other threads: it stays as it is until they let go of it,
+    /// and what is read next stands elsewhere.
+    #[must_use]
+    pub const fn memory(&self) -> &Arc<Vec<u8>> {
+        self.window.buffer()
+    }
+
+    /// Where in [`memory`](Self::memory) the bytes of each of these records stand.
+    pub fn places(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        self.batch.iter().map(|entry| entry.places.clone())
+    }
+
     /// Takes a record out of the window and numbers it.
     #[inline]
     fn enter(&mut self, found: Found) {

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Bytes asked of the source at a time.
 const READ_LEN: usize = 1 << 20;
@@ -13,10 +14,13 @@ const PAGE_LEN: usize = 4096;
 /// The unread part of a byte stream, as far as it is in memory.
 ///
 /// What is asked for is always contiguous. The tail of one read is moved to just before the point where the next one
-/// lands, so that this point can stay page-aligned.
+/// lands, so that this point can stay page-aligned. What is in memory can be shared with other threads: it stays as it is while
+/// they look at it, and another buffer takes its place.
 pub(super) struct Window<R> {
     source: R,
-    buffer: Vec<u8>,
+    buffer: Arc<Vec<u8>>,
+    /// Buffers that others may still look at.
+    lent: Vec<Arc<Vec<u8>>>,
     /// Where reads land when the buffer is full or empty.
     read_point: usize,
     /// `buffer[start..end]` is unread.
@@ -37,7 +41,15 @@ impl Window<Box<dyn Read + Send>> {
 impl<R: Read> Window<R> {
     pub(super) fn new(source: R) -> Self {
         let (buffer, read_point) = allocate(TAIL_LEN);
-        Self { source, buffer, read_point, start: read_point, end: read_point, offset: 0 }
+        Self {
+            source,
+            buffer: Arc::new(buffer),
+            lent: Vec::new(),
+            read_point,
+            start: read_point,
+            end: read_point,
+            offset: 0,
+        }
     }
 
     /// Position of the first unread byte in the stream, in bytes.
@@ -83,6 +95,11 @@ impl<R: Read> Window<R> {
         self.buffer.get(places).unwrap_or_default()
     }
 
+    /// The buffer, to be looked at elsewhere.
+    pub(super) const fn buffer(&self) -> &Arc<Vec<u8>> {
+        &self.buffer
+    }
+
     /// Passes over `len` bytes without holding them; `false` if the stream ends before.
     pub(super) fn skip(&mut self, len: u64) -> io::Result<bool> {
         let mut left = len;
@@ -105,7 +122,10 @@ impl<R: Read> Window<R> {
         } else if self.end == self.buffer.len() {
             self.make_room();
         }
-        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        if Arc::get_mut(&mut self.buffer).is_none() {
+            self.change_buffer();
+        }
+        let room = Arc::get_mut(&mut self.buffer).and_then(|buffer| buffer.get_mut(self.end..)).unwrap_or_default();
         loop {
             match self.source.read(room) {
                 Ok(len) => {
@@ -120,18 +140,35 @@ impl<R: Read> Window<R> {
 
     fn make_room(&mut self) {
         let tail = self.end - self.start;
-        if tail <= self.read_point {
-            self.buffer.copy_within(self.start..self.end, self.read_point - tail);
-        } else {
-            let (mut buffer, read_point) = allocate(tail.saturating_mul(2));
-            if let Some(target) = buffer.get_mut(read_point - tail..read_point) {
-                target.copy_from_slice(self.bytes());
+        match Arc::get_mut(&mut self.buffer) {
+            Some(buffer) if tail <= self.read_point => {
+                buffer.copy_within(self.start..self.end, self.read_point - tail);
+                self.start = self.read_point - tail;
+                self.end = self.read_point;
             }
-            self.buffer = buffer;
-            self.read_point = read_point;
+            _ => self.change_buffer(),
         }
-        self.start = self.read_point - tail;
-        self.end = self.read_point;
+    }
+
+    /// Moves the unread bytes to another buffer: this one is too small, or others look at it.
+    fn change_buffer(&mut self) {
+        let tail = self.end - self.start;
+        let is_free = |buffer: &Arc<Vec<u8>>| Arc::strong_count(buffer) == 1 && buffer.len() >= tail + READ_LEN;
+        let free = self.lent.iter().position(is_free).map(|place| self.lent.swap_remove(place));
+        let tail_len = if tail <= TAIL_LEN { TAIL_LEN } else { tail.saturating_mul(2) };
+        let mut buffer = free.unwrap_or_else(|| Arc::new(allocate(tail_len).0));
+        // As `allocate` has it.
+        let read_point = buffer.len() - READ_LEN;
+        let room = Arc::get_mut(&mut buffer).and_then(|buffer| buffer.get_mut(read_point - tail..read_point));
+        if let Some(room) = room {
+            room.copy_from_slice(self.bytes());
+        }
+        let old = std::mem::replace(&mut self.buffer, buffer);
+        if Arc::strong_count(&old) > 1 {
+            self.lent.push(old);
+        }
+        self.read_point = read_point;
+        (self.start, self.end) = (read_point - tail, read_point);
     }
 }
 
@@ -208,6 +245,30 @@ mod tests {
             window.take(100_001);
         }
         assert_eq!(window.buffer.as_ptr().wrapping_add(window.read_point) as usize % PAGE_LEN, 0);
+    }
+
+    /// Whoever looks at a buffer sees it unchanged, however much is read meanwhile; when all have looked away, it is used again.
+    #[test]
+    fn what_is_shared_stays_as_it_is() {
+        let bytes = pattern(9 << 20);
+        for step in [70_001, usize::MAX] {
+            let mut window = Window::new(Drip { bytes: &bytes, step, interrupted: false });
+            let mut shared = std::collections::VecDeque::new();
+            let (mut position, mut buffers) = (0, std::collections::HashSet::new());
+            while window.need(50_003).unwrap() {
+                let from = window.place();
+                assert_eq!(window.take(50_003), &bytes[position..position + 50_003]);
+                buffers.insert(window.buffer().as_ptr());
+                shared.push_back((Arc::clone(window.buffer()), from, position));
+                position += 50_003;
+                if shared.len() > 60 {
+                    let (buffer, from, position) = shared.pop_front().unwrap();
+                    assert_eq!(buffer[from..from + 50_003], bytes[position..position + 50_003]);
+                }
+            }
+            assert_eq!(window.bytes(), &bytes[position..]);
+            assert!(buffers.len() < 70, "{} buffers", buffers.len());
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where the packets come from.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -24,7 +25,8 @@ pub(super) struct SourceArgs {
     /// Stop after so many packets
     #[arg(short = 'c', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) count: Option<u64>,
-    /// Threads to work with; with 1, compressed files are decompressed by the thread that analyses [default: one per processor]
+    /// Threads for the flows, beside the one that reads; with 1, it does all. What comes out is the same [default: one per
+    /// processor, fewer for small files]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) threads: Option<u32>,
     /// Accepted for the sake of habit: names are never looked up
@@ -32,9 +34,17 @@ pub(super) struct SourceArgs {
     pub(super) numeric: u8,
 }
 
-/// Processors that this program may use; one if nobody knows.
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// As many threads as this program may use processors (one if nobody knows), but no more than the captures keep busy: starting
+/// one takes as long as analysing some kilobytes.
+fn threads(inputs: &[Input]) -> usize {
+    const WORTH_A_THREAD: u64 = 4 << 20;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let size = |input: &Input| match input {
+        Input::Path(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len()),
+        Input::Stdin | Input::Spool(_) => None,
+    };
+    let bytes: Option<u64> = inputs.iter().map(size).sum();
+    bytes.map_or(processors, |bytes| processors.min(usize::try_from(1 + bytes / WORTH_A_THREAD).unwrap_or(usize::MAX)))
 }
 
 impl SourceArgs {
@@ -59,11 +69,7 @@ impl SourceArgs {
             }
             inputs.push(Input::Stdin);
         }
-        Ok(Source {
-            inputs,
-            filter,
-            count: self.count,
-            threads: self.threads.map_or_else(processors, |count| count as usize),
-        })
+        let threads = self.threads.map_or_else(|| threads(&inputs), |count| count as usize);
+        Ok(Source { inputs, filter, count: self.count, threads })
     }
 }

@@ -4,7 +4,8 @@ use std::fs;
 
 use super::Error;
 use super::console::Console;
-use crate::analyzer::{Analyzer, Options, Seen};
+use crate::analyzer::spread::Spread;
+use crate::analyzer::{Analysis, Analyzer, Options, Seen};
 use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Record, Timelines, Truncation};
 use crate::flow::Relabel;
 use crate::flow::table::AHEAD;
@@ -37,6 +38,10 @@ pub struct Reading {
 
 /// Somebody who wants to see each record as it is judged.
 pub trait Witness {
+    /// Whether anything is to be seen at all: only where nothing is can several threads share the flows, since records are
+    /// shown in their order, each with what was known of its flow.
+    const WATCHES: bool = true;
+
     /// The names of the files, before the first record.
     fn files(&mut self, _names: &[String]) {}
 
@@ -63,26 +68,29 @@ pub trait Witness {
 /// Nobody.
 pub struct Unwatched;
 
-impl Witness for Unwatched {}
+impl Witness for Unwatched {
+    const WATCHES: bool = false;
+}
 
 /// Reads everything that can be read. What cannot is reported to `console`, and the rest is read all the same.
 ///
 /// # Errors
 /// If nothing can be read, if the filter is wrong, or if the witness fails.
-pub fn read(source: &Source, console: &mut Console, witness: &mut impl Witness) -> Result<Reading, Error> {
+pub fn read<W: Witness>(source: &Source, console: &mut Console, witness: &mut W) -> Result<Reading, Error> {
     read_bounded(source, usize::MAX, console, witness)
 }
 
-/// The same, with `most_flows` held at a time and capture point. Which of them leave depends on all that came before. If there is
-/// no bound, attempts at connections that nobody completed have one all the same ([`Options::FEW_ATTEMPTS`]).
+/// The same, with `most_flows` held at a time and capture point. Which of them leave depends on all that came before, so that one
+/// thread has all flows then. If there is no bound, attempts at connections that nobody completed have one all the same
+/// ([`Options::FEW_ATTEMPTS`]).
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_bounded(
+pub fn read_bounded<W: Witness>(
     source: &Source,
     most_flows: usize,
     console: &mut Console,
-    witness: &mut impl Witness,
+    witness: &mut W,
 ) -> Result<Reading, Error> {
     let filter = source.filter.as_deref().map(Filter::new).transpose()?;
     refuse_expression(source)?;
@@ -96,14 +104,13 @@ pub fn read_bounded(
     let number_streams = files.len() == 1 && filter.is_none();
     let options = Options { number_streams, attempts, ..Options::default() };
     let mut run = Run {
-        options,
         filter,
         threads: source.threads,
         most_flows,
         evicted: Evicted::default(),
         left: source.count.unwrap_or(u64::MAX),
         timelines: Timelines::default(),
-        analyzers: Vec::new(),
+        analysis: under_way(options, if W::WATCHES || most_flows < usize::MAX { 1 } else { source.threads }),
         files: Vec::new(),
         numbers: FlowNumbers::default(),
     };
@@ -117,9 +124,22 @@ pub fn read_bounded(
     Ok(run.finish(witness))
 }
 
+/// The analysis so far.
+enum UnderWay {
+    /// By the thread that reads: one analyser per timeline.
+    Here(Options, Vec<Analyzer>),
+    /// By other threads.
+    Elsewhere(Spread),
+}
+
+/// No analysis yet, with so many threads for the flows.
+fn under_way(options: Options, threads: usize) -> UnderWay {
+    let spread = if threads > 1 { Spread::new(options, threads) } else { None };
+    spread.map_or(UnderWay::Here(options, Vec::new()), UnderWay::Elsewhere)
+}
+
 /// A run under way.
 struct Run {
-    options: Options,
     filter: Option<Filter>,
     threads: usize,
     most_flows: usize,
@@ -127,8 +147,7 @@ struct Run {
     /// Packets that may still be read.
     left: u64,
     timelines: Timelines,
-    /// One per timeline.
-    analyzers: Vec<Analyzer>,
+    analysis: UnderWay,
     /// Timeline and description of each file.
     files: Vec<(usize, CaptureInfo)>,
     numbers: FlowNumbers,
@@ -173,60 +192,106 @@ impl Run {
         console: &mut Console,
         witness: &mut impl Witness,
     ) -> Result<Option<capture::Error>, Error> {
-        if self.analyzers.len() <= timeline {
-            self.analyzers.resize_with(timeline + 1, || Analyzer::new(self.options));
+        let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        match &mut self.analysis {
+            UnderWay::Here(options, analyzers) => {
+                if analyzers.len() <= timeline {
+                    analyzers.resize_with(timeline + 1, || Analyzer::new(*options));
+                }
+                analyzers.iter_mut().skip(timeline).take(1).for_each(|analyzer| analyzer.begin_file(file));
+            }
+            UnderWay::Elsewhere(spread) => spread.begin_file(timeline, file),
         }
-        let Some(analyzer) = self.analyzers.get_mut(timeline) else { return Ok(None) };
-        analyzer.begin_file(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         while self.left > 0 {
             if let Err(error) = reader.fill(AHEAD.min(usize::try_from(self.left).unwrap_or(AHEAD))) {
                 return Ok(Some(error));
             }
-            let mut ahead = Vec::with_capacity(AHEAD);
-            for record in reader.batch() {
-                if self.filter.as_mut().map_or(Ok(true), |filter| filter.matches(&record))? {
-                    ahead.push(analyzer.look_ahead(record));
-                }
-            }
-            self.left -= ahead.len() as u64;
-            analyzer.touch(&ahead);
-            for next in &ahead {
-                let record = next.record();
-                let seen = analyzer.take(next);
-                if let Seen::Segment(segment) = &seen {
-                    self.numbers.note(timeline, segment.flow);
-                    let (numbers, evicted, clock) = (&self.numbers, &mut self.evicted, analyzer.clock());
-                    analyzer.hold_to(self.most_flows, |index, flow| {
-                        evicted.take(timeline, numbers.number(timeline, index).unwrap_or(index), &flow, clock);
-                    });
-                }
-                let numbers = &self.numbers;
-                witness.record(&record, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
-                analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
-                witness.settled()?;
-            }
+            self.take(reader, timeline, witness)?;
             // Where ticks stand among the records makes no difference to a report.
-            reader.take_notes().iter().for_each(|note| heed(analyzer, note));
+            reader.take_notes().iter().for_each(|note| self.heed(timeline, note));
             let read = reader.batch().len();
             if read == 0 {
                 break;
             }
             (0..read).for_each(|_| console.step(|| reader.progress()));
         }
-        reader.take_notes().iter().for_each(|note| heed(analyzer, note));
+        reader.take_notes().iter().for_each(|note| self.heed(timeline, note));
         Ok(None)
+    }
+
+    /// Takes the records that were read last.
+    fn take(&mut self, reader: &Reader, timeline: usize, witness: &mut impl Witness) -> Result<(), Error> {
+        let Self { filter, left, analysis, numbers, evicted, most_flows, .. } = self;
+        let mut matches = |record: &Record<'_>| filter.as_mut().map_or(Ok(true), |filter| filter.matches(record));
+        match analysis {
+            UnderWay::Elsewhere(spread) => {
+                spread.look_at(reader.memory());
+                for (record, place) in reader.batch().zip(reader.places()) {
+                    if matches(&record)? {
+                        *left -= 1;
+                        spread.push(&record, place);
+                    }
+                }
+                spread.look_away();
+            }
+            UnderWay::Here(_, analyzers) => {
+                let Some(analyzer) = analyzers.get_mut(timeline) else { return Ok(()) };
+                let mut ahead = Vec::with_capacity(AHEAD);
+                for record in reader.batch() {
+                    if matches(&record)? {
+                        ahead.push(analyzer.look_ahead(record));
+                    }
+                }
+                *left -= ahead.len() as u64;
+                analyzer.touch(&ahead);
+                for next in &ahead {
+                    let record = next.record();
+                    let seen = analyzer.take(next);
+                    if let Seen::Segment(segment) = &seen {
+                        numbers.note(timeline, segment.flow);
+                        let clock = analyzer.clock();
+                        analyzer.hold_to(*most_flows, |index, flow| {
+                            evicted.take(timeline, numbers.number(timeline, index).unwrap_or(index), &flow, clock);
+                        });
+                    }
+                    witness.record(&record, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
+                    analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
+                    witness.settled()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A recording of a watch says how long nothing was captured; what else stands between records is entered with the file.
+    fn heed(&mut self, timeline: usize, note: &Note) {
+        let Note::Tick(time) = note else { return };
+        match &mut self.analysis {
+            UnderWay::Elsewhere(spread) => spread.tick(*time),
+            UnderWay::Here(_, analyzers) => {
+                analyzers.iter_mut().skip(timeline).take(1).for_each(|analyzer| analyzer.tick(*time));
+            }
+        }
     }
 
     fn finish(self, witness: &mut impl Witness) -> Reading {
         let finish = |analyzer: Analyzer| analyzer.finish(|relabel| witness.relabel(&relabel));
-        let analyses = self.analyzers.into_iter().map(finish);
-        let mut timelines: Vec<_> = analyses.map(|analysis| Timeline { analysis, files: Vec::new() }).collect();
+        let analyses: Vec<Analysis> = match self.analysis {
+            UnderWay::Here(_, analyzers) => analyzers.into_iter().map(finish).collect(),
+            UnderWay::Elsewhere(spread) => spread.finish(),
+        };
+        let mut timelines: Vec<_> =
+            analyses.into_iter().map(|analysis| Timeline { analysis, files: Vec::new() }).collect();
+        let mut numbers = FlowNumbers::default();
         for (index, (timeline, info)) in self.files.into_iter().enumerate() {
-            if let Some(timeline) = timelines.get_mut(timeline) {
-                timeline.files.push((index, info));
+            numbers.begin_file(timeline);
+            if let Some(in_timeline) = timelines.get_mut(timeline) {
+                let account = in_timeline.analysis.accounts.get(index);
+                numbers.add(timeline, account.map_or(0, |account| account.new_flows));
+                in_timeline.files.push((index, info));
             }
         }
-        Reading { timelines, numbers: self.numbers, evicted: self.evicted }
+        Reading { timelines, numbers, evicted: self.evicted }
     }
 }
 
@@ -265,13 +330,6 @@ fn refuse_expression(source: &Source) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Expression { expression: expression.join(" "), file: files.name() })
-}
-
-/// A recording of a watch says how long nothing was captured; what else stands between records is entered with the file.
-fn heed(analyzer: &mut Analyzer, note: &Note) {
-    if let Note::Tick(time) = note {
-        analyzer.tick(*time);
-    }
 }
 
 /// The inputs without those that cannot be opened, where there are others. Pipes are left for their turn: they can be

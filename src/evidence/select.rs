@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use crate::analyzer::Seen;
 use crate::flow::gaps::Clock;
-use crate::flow::store::Flows;
+use crate::flow::joined::Joined;
 use crate::flow::{Direction, Flow, FlowKey, Orientation, Socket};
 use crate::report::conclude::too_many_pings;
 use crate::report::judged::Judged;
@@ -276,7 +276,7 @@ fn silent_host(flow: &Flow) -> Option<IpAddr> {
 }
 
 /// For each of the `silent` hosts a flow in which it speaks: that its silence elsewhere is real shows there.
-fn speakers(flows: &Flows, silent: &HashSet<IpAddr>) -> Vec<u32> {
+fn speakers(flows: &Joined, silent: &HashSet<IpAddr>) -> Vec<u32> {
     let mut left = silent.clone();
     let mut found = Vec::new();
     for (index, flow) in (0..).zip(flows.iter()) {

@@ -14,13 +14,12 @@ use crate::seq::Seq;
 use crate::time::Timestamp;
 use crate::wire::{Flags, Segment};
 
-/// What all flows share while segments are applied.
-#[derive(Default)]
-pub struct Shared {
+/// What flows share while segments are applied.
+pub struct Shared<'a> {
     /// Judgements on earlier segments, not yet taken by the reader.
-    pub relabels: Vec<Relabel>,
+    pub relabels: &'a mut Vec<Relabel>,
     /// Memory for the heads of turns.
-    pub heads: Budget,
+    pub heads: &'a mut Budget,
 }
 
 /// A judgement on an earlier segment, made or changed by a later one.
@@ -43,7 +42,7 @@ impl Flow {
         segment: &Segment<'_>,
         mark: Mark,
         class: Class,
-        shared: &mut Shared,
+        shared: Shared<'_>,
     ) -> Told {
         let Shared { relabels, heads } = shared;
         let mut told = Told::NOTHING;

@@ -5,7 +5,8 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
 
-use crate::flow::Direction;
+use crate::flow::Keyed;
+use crate::flow::fold::{fold, join};
 use crate::time::{Span, Timestamp};
 use crate::wire::Segment;
 
@@ -49,17 +50,10 @@ impl Duplicates {
         self.places.get(place(segment)).map_or(0, |pair| pair.newer.identity)
     }
 
-    /// Whether `segment` of flow number `flow`, captured at `time` on `interface`, is a copy of a frame seen just before;
-    /// remembers it if not.
-    pub fn is_copy(
-        &mut self,
-        flow: u32,
-        direction: Direction,
-        segment: &Segment<'_>,
-        interface: u32,
-        time: Timestamp,
-    ) -> bool {
-        let identity = identity(flow, direction, segment);
+    /// Whether `segment`, whose ends `keyed` names, captured at `time` on `interface`, is a copy of a frame seen just
+    /// before; remembers it if not.
+    pub fn is_copy(&mut self, keyed: &Keyed, segment: &Segment<'_>, interface: u32, time: Timestamp) -> bool {
+        let identity = identity(keyed, segment);
         // Without a telling IP identification two equal segments may be two transmissions (duplicate ACKs over IPv6):
         // a copy then shows by being captured elsewhere on its way, or at the very same instant.
         let telling = segment.ip_id.is_some_and(|id| id != 0);
@@ -91,8 +85,9 @@ fn place(segment: &Segment<'_>) -> usize {
     usize::try_from(hash).unwrap_or(0) & (PLACES - 1)
 }
 
-/// A hash of what a copy shares with its original.
-fn identity(flow: u32, direction: Direction, segment: &Segment<'_>) -> u64 {
+/// A hash of what a copy shares with its original. An attacker who finds two segments that are alike makes one of his own look
+/// captured twice.
+fn identity(keyed: &Keyed, segment: &Segment<'_>) -> u64 {
     let id = segment.ip_id.unwrap_or(0);
     // Without a telling IP identification everything else must tell.
     let (window, rest) = match (id, segment.options.timestamps) {
@@ -100,9 +95,10 @@ fn identity(flow: u32, direction: Direction, segment: &Segment<'_>) -> u64 {
         (_, Some((value, echo))) => (0, join(value, echo)),
         (_, None) => (0, u64::MAX),
     };
-    let flags = u32::from(segment.flags.0) << 1 | u32::from(direction == Direction::FromInitiator);
+    let flags = u32::from(segment.flags.0) << 1 | u32::from(keyed.from_low);
     let shape = join(u32::from(id) << 16 | u32::from(window), flags);
-    fold(fold(join(flow, segment.seq.0), join(segment.ack.0, segment.payload_len)) ^ shape, rest)
+    let numbers = fold(join(segment.seq.0, segment.payload_len) ^ keyed.fold(), segment.ack.0.into());
+    fold(numbers ^ shape, rest)
 }
 
 /// Where on its way the frame was captured.
@@ -117,20 +113,6 @@ fn vantage(segment: &Segment<'_>, interface: u32) -> u32 {
     let tunnel = segment.tunnel.map_or(0, |tunnel| FixedState::default().hash_one(tunnel));
     let [a, b, c, d, ..] = fold(ends ^ place, tunnel).to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
-}
-
-const fn join(high: u32, low: u32) -> u64 {
-    (high as u64) << 32 | low as u64
-}
-
-/// Two words as one: the halves of a product, of which neither factor is likely to be 0. An attacker who finds two that
-/// are alike makes one of his own segments look captured twice.
-fn fold(one: u64, other: u64) -> u64 {
-    const APART: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9];
-    let product = u128::from(one ^ APART[0]) * u128::from(other ^ APART[1]);
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product")]
-    let (high, low) = ((product >> 64) as u64, product as u64);
-    high ^ low
 }
 
 #[cfg(test)]
@@ -152,7 +134,7 @@ mod tests {
                 let Decoded::Segment(segment) = decode(LinkType(1), &frame.bytes, frame.original_len) else {
                     return false;
                 };
-                duplicates.is_copy(0, Direction::FromInitiator, &segment, 0, frame.time.plus(after))
+                duplicates.is_copy(&Keyed::of(&segment), &segment, 0, frame.time.plus(after))
             };
             frames.iter().filter(|frame| is_copy(frame)).count()
         };

@@ -6,26 +6,16 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use crate::flow::Direction;
-use crate::seq::Seq;
 use crate::wire::{Fragment, Segment};
 
 /// Unfinished datagrams remembered.
 const CAPACITY: usize = 1024;
 
 /// What the first fragment said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// The flow, by its number.
-    pub flow: u32,
-    /// Which way the segment went.
-    pub direction: Direction,
-    /// Sequence number of the segment's first payload octet.
-    pub payload_seq: Seq,
-    /// Payload octets in the first fragment.
-    pub payload_len: u32,
-    /// Whether the snapshot length cut it.
-    pub is_cut: bool,
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    /// [`FlowKey::fold`](crate::flow::FlowKey::fold) of its flow.
+    fold: u64,
     /// Octets of the TCP header.
     header_len: u32,
 }
@@ -35,6 +25,7 @@ struct Datagram {
     src: IpAddr,
     dst: IpAddr,
     id: u32,
+    slot: u16,
     head: Option<Head>,
     /// Octets of the datagram's payload that were seen.
     seen: u32,
@@ -45,41 +36,48 @@ struct Datagram {
 /// What a fragment completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completed {
-    /// What the first fragment said.
-    pub head: Head,
+    /// The slot of the datagram.
+    pub slot: u16,
     /// Payload octets of the whole segment.
     pub payload_len: u32,
+}
+
+/// A first fragment: the slot of its datagram, which no other unfinished one has, and what it completed, if the others were
+/// captured before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct First {
+    /// The slot, below 1024.
+    pub slot: u16,
+    /// What it completed.
+    pub completed: Option<Completed>,
 }
 
 /// Datagrams of which not every fragment was seen.
 #[derive(Default)]
 pub struct Fragments {
     datagrams: VecDeque<Datagram>,
+    /// Slots that were used and are free again.
+    free: Vec<u16>,
     given_up: u64,
 }
 
 impl Fragments {
-    /// Takes the first fragment of a datagram, which belongs to flow number `flow`.
-    pub fn first(&mut self, flow: u32, direction: Direction, segment: &Segment<'_>) -> Option<Completed> {
+    /// Takes the first fragment of a datagram, which belongs to a flow whose key folds to `fold`; nothing of what is no
+    /// fragment.
+    pub fn first(&mut self, fold: u64, segment: &Segment<'_>) -> Option<First> {
         let info = segment.fragment?;
         let place = self.place(segment.src, segment.dst, info.id);
         let datagram = self.datagrams.get_mut(place)?;
         if datagram.head.is_none() {
             datagram.seen = datagram.seen.saturating_add(info.len);
         }
-        datagram.head = Some(Head {
-            flow,
-            direction,
-            payload_seq: segment.seq.plus(u32::from(segment.flags.has(crate::wire::Flags::SYN))),
-            payload_len: segment.payload_len,
-            is_cut: segment.payload.len() < segment.payload_len as usize,
-            header_len: info.len.saturating_sub(segment.payload_len),
-        });
-        self.completed(place)
+        datagram.head = Some(Head { fold, header_len: info.len.saturating_sub(segment.payload_len) });
+        let slot = datagram.slot;
+        Some(First { slot, completed: self.completed(place).map(|(_, completed)| completed) })
     }
 
-    /// Takes a later fragment.
-    pub fn further(&mut self, fragment: &Fragment) -> Option<Completed> {
+    /// Takes a later fragment: what it completed, if anything, and what the key of that flow folds to.
+    pub fn further(&mut self, fragment: &Fragment) -> Option<(u64, Completed)> {
         let place = self.place(fragment.src, fragment.dst, fragment.id);
         let datagram = self.datagrams.get_mut(place)?;
         datagram.seen = datagram.seen.saturating_add(fragment.len);
@@ -101,20 +99,25 @@ impl Fragments {
             return place;
         }
         if self.datagrams.len() == CAPACITY {
-            self.datagrams.pop_front();
+            self.free.extend(self.datagrams.pop_front().map(|datagram| datagram.slot));
             self.given_up += 1;
         }
-        self.datagrams.push_back(Datagram { src, dst, id, head: None, seen: 0, total: None });
+        // Slots are given in order, so that those in use are as many as the datagrams.
+        let unused = u16::try_from(self.datagrams.len()).unwrap_or(u16::MAX);
+        let slot = self.free.pop().unwrap_or(unused);
+        self.datagrams.push_back(Datagram { src, dst, id, slot, head: None, seen: 0, total: None });
         self.datagrams.len() - 1
     }
 
-    fn completed(&mut self, place: usize) -> Option<Completed> {
+    fn completed(&mut self, place: usize) -> Option<(u64, Completed)> {
         let datagram = self.datagrams.get(place)?;
         let (head, total) = (datagram.head?, datagram.total?);
         if datagram.seen < total {
             return None;
         }
+        let slot = datagram.slot;
         self.datagrams.remove(place);
-        Some(Completed { head, payload_len: total.saturating_sub(head.header_len) })
+        self.free.push(slot);
+        Some((head.fold, Completed { slot, payload_len: total.saturating_sub(head.header_len) }))
     }
 }

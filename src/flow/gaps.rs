@@ -118,7 +118,7 @@ impl Undecided {
 /// Three lines of memory, since they are far away where flows are many: what every segment looks at, what every gap is held
 /// against, and what few gaps change. The lists lie apart, and are written without being read.
 #[derive(Clone, Debug, Default)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Gaps {
     undecided: Option<Undecided>,
     total: u64,
@@ -154,6 +154,13 @@ impl Gaps {
         let undecided = self.undecided.as_ref().map_or(0, |undecided| u64::from(undecided.repeats));
         let [length, ..] = self.lengths;
         self.total ^ undecided ^ self.longest.len() as u64 ^ length.as_nanos().cast_unsigned()
+    }
+
+    /// The same for what lies apart from it: where the next gap would be kept.
+    pub(super) fn touch_longest(&self) -> u64 {
+        let place = if self.longest.len() == KEPT { self.shortest() } else { self.longest.len() };
+        let gap = self.longest.get(place).or(self.longest.last());
+        gap.map_or(0, |gap| gap.start().as_nanos().cast_unsigned())
     }
 
     /// The longest eight and every fatal one, in order of time.
@@ -248,11 +255,22 @@ impl Gaps {
             return;
         }
         // Of two equal ones the earlier stays, so that the result does not depend on how the capture was cut.
-        let shortest = self.lengths.iter_mut().zip(&mut self.longest).rev().min_by_key(|(kept, _)| **kept);
-        if let Some((kept, shortest)) = shortest.filter(|(kept, _)| **kept < length) {
+        let place = self.shortest();
+        if let (Some(kept), Some(shortest)) = (self.lengths.get_mut(place), self.longest.get_mut(place))
+            && *kept < length
+        {
             *kept = length;
             *shortest = gap;
         }
+    }
+
+    /// The place of the shortest of eight, the last of equal ones.
+    fn shortest(&self) -> usize {
+        let [first, rest @ ..] = &self.lengths;
+        let shorter = |best: (usize, Span), (place, length): (usize, &Span)| {
+            if *length <= best.1 { (place, *length) } else { best }
+        };
+        (1..).zip(rest).fold((0, *first), shorter).0
     }
 
     fn all(&self) -> impl Iterator<Item = &Brief> {

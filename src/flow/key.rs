@@ -6,6 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 
+use crate::flow::fold::fold;
+use crate::wire::Segment;
+
 /// One end of a connection: address and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Socket {
@@ -145,6 +148,13 @@ impl FlowKey {
         [a, b, c, d, self.ports]
     }
 
+    /// A hash of the key by fixed rules: whoever sends packets can choose it.
+    #[must_use]
+    pub fn fold(&self) -> u64 {
+        let [a, b, c, d, ports] = self.words();
+        fold(fold(a, b) ^ fold(c, d).rotate_left(32), ports)
+    }
+
     /// Community ID, version 1 with seed 0: the join key to Zeek, Suricata, Arkime and Wireshark
     /// (github.com/corelight/community-id-spec).
     #[must_use]
@@ -163,6 +173,37 @@ impl FlowKey {
         hash.update(low.port.to_be_bytes());
         hash.update(high.port.to_be_bytes());
         format!("1:{}", STANDARD.encode(hash.finalize()))
+    }
+}
+
+/// The ends of a segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Keyed {
+    /// Both of them.
+    pub key: FlowKey,
+    /// Whether the lower one sent the segment.
+    pub from_low: bool,
+    fold: u64,
+}
+
+impl Keyed {
+    /// The ends of `segment`.
+    #[must_use]
+    pub fn of(segment: &Segment<'_>) -> Self {
+        Self::between(Socket::new(segment.src, segment.src_port), Socket::new(segment.dst, segment.dst_port))
+    }
+
+    /// A hash of the key by fixed rules: whoever sends packets can choose it.
+    #[must_use]
+    pub const fn fold(&self) -> u64 {
+        self.fold
+    }
+
+    /// The ends of a segment from `src` to `dst`.
+    #[must_use]
+    pub fn between(src: Socket, dst: Socket) -> Self {
+        let (key, from_low) = FlowKey::new(src, dst);
+        Self { key, from_low, fold: key.fold() }
     }
 }
 

@@ -146,11 +146,19 @@ impl Store {
             return;
         }
         self.closing.push_back(number);
-        if self.closing.len() > CLOSING.min(self.awake / 2)
-            && let Some(number) = self.closing.pop_front()
-            && let Some(place) = self.places.get(number).filter(|place| *place & READY != 0)
-        {
-            self.rest(place & !READY);
+        let room = CLOSING.min(self.awake / 2);
+        let many = AHEAD.min(room + 1);
+        if self.closing.len() < room + many {
+            return;
+        }
+        // They were not looked at for a while: many together are brought near sooner than one after the other.
+        let mut resting = [None; AHEAD];
+        resting.iter_mut().take(many).for_each(|number| *number = self.closing.pop_front());
+        self.touch(&resting);
+        for number in resting.into_iter().flatten() {
+            if let Some(place) = self.places.get(number).filter(|place| *place & READY != 0) {
+                self.rest(place & !READY);
+            }
         }
     }
 

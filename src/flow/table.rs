@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::flow::index::Index;
-use crate::flow::key::{FlowKey, Socket};
+use crate::flow::key::{FlowKey, Keyed, Socket};
 use crate::flow::mark::Mark;
 pub use crate::flow::store::AHEAD;
 use crate::flow::store::Store;
@@ -17,13 +17,19 @@ pub struct FlowTable {
     store: Store,
 }
 
-/// The key of a segment, hashed.
+/// The key of a segment, hashed for one table.
 #[derive(Clone, Copy, Debug)]
 pub struct Hashed {
-    key: FlowKey,
-    /// Whether the lower end sent the segment.
-    from_low: bool,
+    keyed: Keyed,
     hash: u32,
+}
+
+impl Hashed {
+    /// The key of the segment.
+    #[must_use]
+    pub const fn keyed(&self) -> &Keyed {
+        &self.keyed
+    }
 }
 
 /// Where a segment belongs.
@@ -48,12 +54,10 @@ impl FlowTable {
         Self { index: Index::default(), store: Store::new(awake) }
     }
 
-    /// The key of `segment`, and its place in this table.
+    /// The key of a segment, and its place in this table.
     #[must_use]
-    pub fn key(&self, segment: &Segment<'_>) -> Hashed {
-        let src = Socket::new(segment.src, segment.src_port);
-        let (key, from_low) = FlowKey::new(src, Socket::new(segment.dst, segment.dst_port));
-        Hashed { key, from_low, hash: self.index.hash(&key) }
+    pub fn hash(&self, keyed: Keyed) -> Hashed {
+        Hashed { keyed, hash: self.index.hash(&keyed.key) }
     }
 
     /// Reads something of each flow's memory, so that it is at hand when [`place`](Self::place) asks for it: the same steps
@@ -68,7 +72,7 @@ impl FlowTable {
 
     /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
     pub fn place(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark) -> Place {
-        let Hashed { key, from_low, hash } = *key;
+        let Hashed { keyed: Keyed { key, from_low, .. }, hash } = *key;
         let store = &self.store;
         let found = self.index.find(hash, |number| store.has_key(number, &key));
         let next = self.store.next();
@@ -132,6 +136,11 @@ impl FlowTable {
     /// The flows that are ready from number `from` on, each with its number.
     pub fn numbered_from(&self, from: u32) -> impl Iterator<Item = (u32, &Flow)> {
         self.store.ready_from(from)
+    }
+
+    /// Numbers that were given to flows so far.
+    pub(crate) fn total(&self) -> u32 {
+        self.store.next()
     }
 
     /// Flows that are there.

@@ -78,7 +78,8 @@ pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, service: Option<Brac
         (Clock::Packet, false) => Some(Expiry::RstBoth),
     };
     let state = if gap.half_closed { State::HalfClosed } else { State::Established };
-    let narrower = service.filter(|_| on_next && clock == Clock::Packet && !gap.half_closed);
+    let waited = on_next && clock == Clock::Packet;
+    let narrower = service.filter(|_| waited && !gap.half_closed);
     let upper = narrower.and_then(|bracket| bracket.died_min).map_or(gap.length, |died| died.min(gap.length));
     let lower = narrower.and_then(|bracket| bracket.survived_max).filter(|survived| *survived < upper);
     let seen = Observation { state, lower, upper, clock: table_clock(clock), manner };
@@ -87,7 +88,7 @@ pub(crate) fn known(table: &Table, clock: Clock, gap: &Gap, service: Option<Brac
         candidate.fit == timeouts::Fit::Exact && !candidate.kills_otherwise && plays(candidate.entry, manner)
     });
     // What tells the ends when its timer fires has not waited for the next packet.
-    let fits = fits.filter(|candidate| !(on_next && candidate.entry.kills_otherwise(Some(Expiry::SilentDrop))));
+    let fits = fits.filter(|candidate| !(waited && candidate.entry.kills_otherwise(Some(Expiry::SilentDrop))));
     fits.take(most).map(|candidate| candidate.entry.id.clone()).collect()
 }
 

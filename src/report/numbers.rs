@@ -51,6 +51,13 @@ impl FlowNumbers {
         }
     }
 
+    /// Enters that the current file, of this timeline, holds the first segments of so many flows.
+    pub fn add(&mut self, timeline: usize, flows: u32) {
+        if let Some(timeline) = self.timelines.get_mut(timeline) {
+            timeline.count = timeline.count.saturating_add(flows);
+        }
+    }
+
     /// Flows in all.
     #[must_use]
     pub fn total(&self) -> u32 {

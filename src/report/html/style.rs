@@ -109,7 +109,9 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: .5r
   .scroll { white-space: normal; border: 0; background: none; }
   table { font-size: 8pt; }
   td, th { padding: .2rem .35rem; white-space: normal; overflow-wrap: anywhere; }
+  table.flows td { overflow-wrap: break-word; }
   table.flows td:nth-child(n+4), table.flows td:nth-child(5), table.flows td:nth-child(6) { min-width: 0; }
+  table.flows td:nth-child(6) { overflow-wrap: anywhere; }
   h2, h3, h2 + p, summary { break-after: avoid; }
   tr, figure.chart, .timers, pre { break-inside: avoid; }
 }

@@ -21,6 +21,8 @@ const COLUMN: f64 = 3.0;
 const STACK: u64 = 6;
 /// Logarithms of lengths that differ by less are of about one length: 2 %.
 const ONE: f64 = 0.02;
+/// Room for a length in words.
+const LABEL: f64 = 34.0;
 /// Height of one mark.
 const PILE: f64 = 9.0;
 /// Feet of the columns, the axis, and the marks below it.
@@ -138,6 +140,11 @@ impl Scale {
         before.map_or(AXIS.0, |(_, x)| x)
     }
 
+    /// Whether the scale begins or ends with this length.
+    fn is_at_end(&self, secs: f64) -> bool {
+        [self.points.first(), self.points.last()].into_iter().flatten().any(|(at, _)| (at - secs.ln()).abs() < 1e-9)
+    }
+
     /// The middle of the column for silences of about this length: never across a bound of the bracket.
     fn column(&self, secs: f64) -> f64 {
         let x = self.place(secs);
@@ -246,24 +253,25 @@ impl Chart<'_> {
         writeln!(out, "<text class=\"strong\" dx=\"4\" x=\"{right}\" y=\"13\">{died}</text>")
     }
 
-    /// The lengths at the ends of the axis, where nothing else says them.
+    /// The shortest and the longest length below the axis, where nothing else says them.
     fn ends(&self, out: &mut impl Write) -> io::Result<()> {
         let steps = &self.survival.steps;
-        let (least, most) = (steps.first().map(|step| step.least_s), steps.last().map(|step| step.most_s));
-        let [least, most] = [least, most].map(|secs| secs.map(seconds).unwrap_or_default());
+        let ends = [steps.first().map(|step| step.least_s), steps.last().map(|step| step.most_s)];
         let bounds = self.scale.bracket.map(|(survived, died)| [seconds(survived), seconds(died)]);
-        let is_said = |text: &String| bounds.as_ref().is_some_and(|bounds| bounds.contains(text));
-        // Where the scale ends at a bound, nothing stands at the end of the axis.
-        let ends_at = |x: f64| self.scale.points.iter().any(|(_, point)| (point - x).abs() <= COLUMN);
-        if self.scale.points.len() < 2 {
-            let middle = Percent((AXIS.0 + AXIS.1) / 2.0);
-            return writeln!(out, "<text class=\"middle\" x=\"{middle}\" y=\"{}\">{most}</text>", LINE + 16.0);
-        }
-        if !is_said(&least) && ends_at(AXIS.0) {
-            writeln!(out, "<text x=\"{}\" y=\"{}\">{least}</text>", Percent(AXIS.0), LINE + 16.0)?;
-        }
-        if !is_said(&most) && most != least && ends_at(AXIS.1) {
-            writeln!(out, "<text class=\"end\" x=\"{}\" y=\"{}\">{most}</text>", Percent(AXIS.1), LINE + 16.0)?;
+        let mut before: Option<f64> = None;
+        for secs in ends.into_iter().flatten() {
+            let (x, text) = (self.scale.place(secs), seconds(secs));
+            let is_said = bounds.as_ref().is_some_and(|bounds| bounds.contains(&text));
+            // What stands in the room beside a bound has no place of its own on the scale.
+            let is_placed = self.scale.bracket.is_none() || self.scale.is_at_end(secs);
+            if is_said || !is_placed || before.is_some_and(|before| x - before < LABEL) {
+                continue;
+            }
+            // Inwards, and beside the line of a candidate that may stand there.
+            let (anchor, dx) = if x < 60.0 { ("start", 4) } else { ("end", -4) };
+            let (place, y) = (Percent(x), LINE + 16.0);
+            writeln!(out, "<text class=\"{anchor}\" dx=\"{dx}\" x=\"{place}\" y=\"{y}\">{text}</text>")?;
+            before = Some(x);
         }
         Ok(())
     }
@@ -392,6 +400,22 @@ mod tests {
         assert!((middle - (scale.place(1.0) + scale.place(100.0)) / 2.0).abs() < 1e-9, "{middle}");
         let alone = super::tests::scale(&[5.0], None, Some(5.0));
         assert!((alone.place(5.0) - (AXIS.0 + AXIS.1) / 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_length_is_named_where_it_stands() {
+        let (report, _) = sample::incident();
+        let mut service = report.services[0].clone();
+        (service.survived_max_s, service.died_min_s) = (None, Some(100.0));
+        let step = Step { least_s: 100.0, most_s: 100.0, survived: 0, died: 9, flow: 0 };
+        let survival = Survival { steps: vec![step] };
+        let marks = vec![Mark { idle_s: 90.0, labels: "T1".to_owned() }];
+        let scale = Scale::new(&service, &survival, &marks);
+        let mut out = Vec::new();
+        Chart { number: 0, service: &service, survival: &survival, scale, marks }.ends(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        // Once, at the right end: 90 s, which no silence has, is at the left one.
+        assert_eq!(text, "<text class=\"end\" dx=\"-4\" x=\"94%\" y=\"180\">100 s</text>\n");
     }
 
     proptest! {

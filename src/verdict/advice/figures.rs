@@ -66,14 +66,12 @@ const fn whole_seconds(span: Span) -> i64 {
     span.as_nanos() / NANOS_PER_SECOND
 }
 
-/// Seconds for a sentence, rounded as they are everywhere in the report: one digit after the point below 100 s, where it is
-/// not zero; none above.
+/// Seconds for a sentence: one digit after the point below 100 s, where it is not zero; none above.
 pub(super) fn seconds(span: Span) -> String {
-    let rounded = |unit: i64| span.as_nanos().saturating_add(unit / 2) / unit;
-    let tenths = rounded(NANOS_PER_SECOND / 10);
+    let tenths = span.as_nanos() / (NANOS_PER_SECOND / 10);
     match (tenths / 10, tenths % 10) {
-        (100.., _) => format!("{} s", rounded(NANOS_PER_SECOND)),
         (secs, 0) => format!("{secs} s"),
+        (secs, _) if secs >= 100 => format!("{secs} s"),
         (secs, tenth) => format!("{secs}.{tenth} s"),
     }
 }
