@@ -131,12 +131,6 @@ impl Difference {
         self.ours.as_ref().is_some_and(|it| self.past.own.next.is_some_and(|next| after(next, it.seq as u32)))
     }
 
-    /// Whether the program's segment ends above what its sender had sent.
-    pub(crate) fn is_new(&self) -> bool {
-        let end = |it: &Segment| (it.seq as u32).wrapping_add(it.len as u32);
-        self.ours.as_ref().is_some_and(|it| self.past.own.next.is_none_or(|next| after(end(it), next)))
-    }
-
     /// Whether the program's segment acknowledges less than the other end had sent.
     pub(crate) fn leaves_in_flight(&self) -> bool {
         self.ours.as_ref().is_some_and(|it| self.past.other.next.is_some_and(|next| after(next, it.ack as u32)))

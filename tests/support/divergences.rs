@@ -267,12 +267,6 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
         },
     },
     Divergence {
-        name: "old-and-new-octets",
-        reason: "semantics rule 17: a segment that begins below what was sent repeats octets, whatever it adds; tshark asks that it add none",
-        fixture: "retransmission-with-new-octets",
-        covers: |it| it.is("retransmission", &[]) && it.is_old() && it.is_new(),
-    },
-    Divergence {
         name: "number-zero",
         reason: "the next number is exactly 0 after a wrap, which tshark takes for unknown",
         fixture: "wrap-to-zero-then-again",
