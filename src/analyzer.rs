@@ -117,7 +117,7 @@ pub struct Options {
 
 impl Options {
     /// Attempts for which memory is granted where nobody says how many flows to hold.
-    pub const FEW_ATTEMPTS: usize = 1 << 18;
+    pub const FEW_ATTEMPTS: usize = 1 << 17;
 }
 
 impl Default for Options {

@@ -25,7 +25,7 @@ fn client(index: u64) -> End {
 #[test]
 fn half_open_flows() {
     let count = scaled(50_000, 10_000_000);
-    let ended = feed(&["-"], |pipe| {
+    let ended = feed(&["--threads", "1", "-"], |pipe| {
         let mut stream = Stream::new(pipe)?;
         for index in 0..count {
             let at = index * 20 * MICRO;
@@ -41,7 +41,7 @@ fn half_open_flows() {
 #[test]
 fn servers_without_number() {
     let count = scaled(50_000, 10_000_000);
-    let ended = feed(&["-"], |pipe| {
+    let ended = feed(&["--threads", "1", "-"], |pipe| {
         let mut stream = Stream::new(pipe)?;
         for index in 0..count {
             let at = index * 20 * MICRO;

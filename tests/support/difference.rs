@@ -112,13 +112,14 @@ impl Side {
 
 /// The past of every frame with one segment.
 fn pasts(ours: &BTreeMap<u64, Vec<Segment>>) -> BTreeMap<u64, Past> {
-    let mut sides: BTreeMap<(u64, bool), Side> = BTreeMap::new();
+    // By stream, as tshark sees it: a capture that holds packets twice is one stream, and two flows.
+    let mut sides: BTreeMap<(Option<u64>, bool), Side> = BTreeMap::new();
     let mut pasts = BTreeMap::new();
     for (frame, segments) in ours {
         for segment in segments {
-            let side = |by_client: bool| sides.get(&(segment.flow, by_client)).cloned().unwrap_or_default();
+            let side = |by_client: bool| sides.get(&(segment.stream, by_client)).cloned().unwrap_or_default();
             pasts.insert(*frame, Past { own: side(segment.by_client), other: side(!segment.by_client) });
-            sides.entry((segment.flow, segment.by_client)).or_default().take(segment);
+            sides.entry((segment.stream, segment.by_client)).or_default().take(segment);
         }
     }
     pasts
@@ -128,12 +129,6 @@ impl Difference {
     /// Whether the program's segment begins below what its sender had sent.
     pub(crate) fn is_old(&self) -> bool {
         self.ours.as_ref().is_some_and(|it| self.past.own.next.is_some_and(|next| after(next, it.seq as u32)))
-    }
-
-    /// Whether the program's segment ends above what its sender had sent.
-    pub(crate) fn is_new(&self) -> bool {
-        let end = |it: &Segment| (it.seq as u32).wrapping_add(it.len as u32);
-        self.ours.as_ref().is_some_and(|it| self.past.own.next.is_none_or(|next| after(end(it), next)))
     }
 
     /// Whether the program's segment acknowledges less than the other end had sent.

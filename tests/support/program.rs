@@ -11,7 +11,6 @@ use serde_json::Value;
 pub(crate) struct Segment {
     pub(crate) frame: u64,
     pub(crate) stream: Option<u64>,
-    pub(crate) flow: u64,
     /// Whether the client sent it.
     pub(crate) by_client: bool,
     pub(crate) kind: String,
@@ -46,7 +45,6 @@ fn segment(line: &Value, streams: &BTreeMap<u64, Option<u64>>) -> Segment {
     Segment {
         frame: number("frame"),
         stream: streams.get(&number("flow")).copied().flatten(),
-        flow: number("flow"),
         by_client: line["direction"] == "c2s",
         kind: line["kind"].as_str().unwrap().to_owned(),
         note: line["note"].as_str().unwrap_or_default().to_owned(),
