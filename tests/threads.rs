@@ -1,7 +1,5 @@
 //! The report does not depend on the number of threads, in none of its forms, octet by octet.
 
-#![expect(clippy::indexing_slicing, reason = "a test may panic")]
-
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
