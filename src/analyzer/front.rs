@@ -32,8 +32,8 @@ pub(super) struct Errand {
 /// What a record means to its flow.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
-    /// A segment: whether it is a copy of one seen just before, and if it is the first fragment of one.
-    Segment { is_copy: bool, fragment: Option<First> },
+    /// A segment: the frame that it repeats, if it does, and whether it is the first fragment of one.
+    Segment { copy_of: Option<FrameId>, fragment: Option<First> },
     /// All of a fragmented segment has been seen.
     Completed(Completed),
     /// Somebody names the flow who is not of it: an ICMP error, or a damaged header.
@@ -91,9 +91,9 @@ impl Front {
         match decoded {
             Decoded::Segment(segment) => {
                 let keyed = keyed?;
-                let is_copy = self.duplicates.is_copy(keyed, segment, record.interface, record.time);
+                let copy_of = self.duplicates.original(keyed, segment, record.interface, self.mark(record));
                 let fragment = segment.fragment.and_then(|_| self.fragments.first(keyed.fold(), segment));
-                Some(Errand { fold: keyed.fold(), what: What::Segment { is_copy, fragment } })
+                Some(Errand { fold: keyed.fold(), what: What::Segment { copy_of, fragment } })
             }
             Decoded::Fragment(fragment) => {
                 let (fold, completed) = self.fragments.further(fragment)?;

@@ -162,14 +162,15 @@ impl Shard {
         what: Option<What>,
         clock: Timestamp,
     ) -> Labelled<'a> {
-        let (is_copy, fragment) = match what {
-            Some(What::Segment { is_copy, fragment }) => (is_copy, fragment),
-            _ => (false, None),
+        let (copy_of, fragment) = match what {
+            Some(What::Segment { copy_of, fragment }) => (copy_of, fragment),
+            _ => (None, None),
         };
         let place = self.table.place(segment, key, mark);
         let Place { flow: index, direction, .. } = place;
-        // What opens a flow is no copy of what another flow had.
-        let is_copy = is_copy && !place.is_new;
+        // What another flow of the same ends had, before this one began, has no copy here.
+        let is_here = |original| self.table.flow(index).is_some_and(|flow| original >= flow.first.frame);
+        let is_copy = copy_of.is_some_and(is_here);
         let cut = segment.payload.len() < segment.payload_len as usize;
         self.count(segment, mark, is_copy, cut, place.is_new);
         let (mut class, mut told) = (Class::default(), Told::NOTHING);

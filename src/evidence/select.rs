@@ -165,11 +165,12 @@ impl Selection {
         let silent: HashSet<IpAddr> = self.flows.iter().filter_map(of).filter_map(|flow| silent_host(&flow)).collect();
         self.flows.extend(speakers(flows, &silent));
         self.keep_sorts(judged, gathered);
-        self.keep_completeness(judged);
-        self.keys = self.flows.iter().filter_map(of).map(|flow| flow.key).collect();
-        let keys = &self.keys;
-        let sharing = (0..).zip(flows.iter()).filter(|(_, flow)| keys.contains(&flow.key)).map(|(index, _)| index);
-        self.flows.extend(sharing);
+        // Each may bring flows that the other has to know of.
+        let mut before = 0;
+        while std::mem::replace(&mut before, self.flows.len()) < self.flows.len() {
+            self.keep_completeness(judged);
+            self.keep_sharing(flows);
+        }
         let kept = gathered.datagrams.iter().filter(|(_, key)| self.keys.contains(key));
         self.datagrams = kept.map(|(datagram, _)| *datagram).collect();
     }
@@ -197,6 +198,14 @@ impl Selection {
         }
     }
 
+    /// Adds all flows that share addresses and ports with one that is kept.
+    fn keep_sharing(&mut self, flows: &Joined) {
+        self.keys = self.flows.iter().filter_map(|index| flows.get(*index)).map(|flow| flow.key).collect();
+        let keys = &self.keys;
+        let sharing = flows.numbered().filter(|(_, flow)| keys.contains(&flow.key)).map(|(index, _)| index);
+        self.flows.extend(sharing);
+    }
+
     /// Adds flows, the shortest first, until as many as in the whole capture lack octets, or as few: what is missing from one
     /// flow in twenty speaks about all others.
     fn keep_completeness(&mut self, judged: &Judged) {
@@ -210,7 +219,8 @@ impl Selection {
         let mut incomplete = self.flows.iter().filter_map(|index| flows.get(*index)).filter(|flow| lacks(flow)).count();
         let mut spare: Vec<(bool, u64, u32)> = flows
             .numbered()
-            .filter(|(index, flow)| lacks(flow) == much && !self.flows.contains(index))
+            .filter(|(_, flow)| if much { lacks(flow) } else { silent_host(flow).is_none() && !lacks_octets(flow) })
+            .filter(|(index, _)| !self.flows.contains(index))
             .map(|(index, flow)| (!by_itself(&flow), packets(&flow), index))
             .collect();
         spare.sort_unstable();

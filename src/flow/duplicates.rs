@@ -5,8 +5,8 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
 
-use crate::flow::Keyed;
 use crate::flow::fold::{fold, join};
+use crate::flow::{FrameId, Keyed, Mark};
 use crate::time::{Span, Timestamp};
 use crate::wire::Segment;
 
@@ -21,7 +21,10 @@ struct Slot {
     identity: u64,
     vantage: u32,
     used: bool,
+    /// When the first of them was captured.
     time: Timestamp,
+    /// The last of them.
+    frame: FrameId,
 }
 
 /// The frames of a place, in one line of memory.
@@ -50,17 +53,16 @@ impl Duplicates {
         self.places.get(place(segment)).map_or(0, |pair| pair.newer.identity)
     }
 
-    /// Whether `segment`, whose ends `keyed` names, captured at `time` on `interface`, is a copy of a frame seen just
-    /// before; remembers it if not.
-    pub fn is_copy(&mut self, keyed: &Keyed, segment: &Segment<'_>, interface: u32, time: Timestamp) -> bool {
+    /// The frame seen just before that `segment`, whose ends `keyed` names, captured at `mark` on `interface`, is a copy of. It is
+    /// one only if it belongs to the same flow: a capture may hold a whole conversation twice.
+    pub fn original(&mut self, keyed: &Keyed, segment: &Segment<'_>, interface: u32, mark: Mark) -> Option<FrameId> {
+        let Mark { time, frame } = mark;
         let identity = identity(keyed, segment);
         // Without a telling IP identification two equal segments may be two transmissions (duplicate ACKs over IPv6):
         // a copy then shows by being captured elsewhere on its way, or at the very same instant.
         let telling = segment.ip_id.is_some_and(|id| id != 0);
         let vantage = if telling { 0 } else { vantage(segment, interface) };
-        let Some(Pair { newer, older }) = self.places.get_mut(place(segment)) else {
-            return false;
-        };
+        let Pair { newer, older } = self.places.get_mut(place(segment))?;
         let is_it = |slot: &Slot| slot.used && slot.identity == identity;
         if is_it(older) {
             std::mem::swap(newer, older);
@@ -68,13 +70,13 @@ impl Duplicates {
         let apart = time.since(newer.time).abs();
         let same = is_it(newer) && apart <= TOGETHER;
         if same && (telling || newer.vantage != vantage || apart == Span::ZERO) {
-            return true;
+            return Some(std::mem::replace(&mut newer.frame, frame));
         }
         if !is_it(newer) {
             *older = *newer;
         }
-        *newer = Slot { identity, vantage, used: true, time };
-        false
+        *newer = Slot { identity, vantage, used: true, time, frame };
+        None
     }
 }
 
@@ -134,7 +136,8 @@ mod tests {
                 let Decoded::Segment(segment) = decode(LinkType(1), &frame.bytes, frame.original_len) else {
                     return false;
                 };
-                duplicates.is_copy(&Keyed::of(&segment), &segment, 0, frame.time.plus(after))
+                let mark = Mark { time: frame.time.plus(after), frame: FrameId::default() };
+                duplicates.original(&Keyed::of(&segment), &segment, 0, mark).is_some()
             };
             frames.iter().filter(|frame| is_copy(frame)).count()
         };

@@ -42,7 +42,7 @@ pub(crate) fn report(
     gone: Gathered,
 ) -> Report {
     let gathered = Gathered::from(timelines, numbers, gone);
-    let services = services::services(timelines, table);
+    let services = services::services(timelines, &gathered, table);
     let findings = findings::findings(timelines, numbers, &gathered, table, several_files, asked.stack);
     let captures = captures(timelines, several_files);
     let summary = sentence::summary(timelines, &gathered, table);

@@ -145,6 +145,13 @@ impl Gathered {
         all
     }
 
+    /// Flows to `server` that a timer of packets killed, by the final verdicts; 0 where its flows are not counted apart.
+    pub(super) fn died_of_silence(&self, server: Socket) -> u64 {
+        let killed = [VerdictId::IdleReset, VerdictId::IdleResetNext, VerdictId::IdleDrop];
+        let groups = killed.iter().filter_map(|id| self.groups.get(&(*id, Some(server))));
+        groups.map(|group| group.flows.total()).sum()
+    }
+
     /// Flows that the capture cannot decide.
     pub(super) fn undecided(&self) -> u64 {
         self.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0)

@@ -2,6 +2,7 @@
 
 use crate::flow::Socket;
 use crate::flow::gaps::Clock;
+use crate::report::conclude::gather::Gathered;
 use crate::report::conclude::{CANDIDATES, candidate, known_in};
 use crate::report::judged::Judged;
 use crate::report::model;
@@ -18,7 +19,9 @@ use crate::verdict::service::Service;
 const PATHS: usize = 8;
 
 /// Servers with what their flows say of a timer on the path, those with deaths first.
-pub(super) fn services(timelines: &[Judged], table: &Table) -> Vec<model::Service> {
+pub(super) fn services(timelines: &[Judged], gathered: &Gathered, table: &Table) -> Vec<model::Service> {
+    // Of several capture points nobody knows which flows are the same.
+    let judged_dead = |server| if timelines.len() == 1 { gathered.died_of_silence(server) } else { 0 };
     let of = |judged: &Judged, server: Socket, service: &Service| {
         let (clock, bracket) = service.telling();
         let split = judged.services.split(server).filter(|_| clock == Clock::Packet);
@@ -26,7 +29,8 @@ pub(super) fn services(timelines: &[Judged], table: &Table) -> Vec<model::Servic
         model::Service {
             server: server.to_string(),
             flows: service.flows,
-            died: bracket.died,
+            // One that others like it explain is no witness for the bracket.
+            died: bracket.died.max(if clock == Clock::Packet { judged_dead(server) } else { 0 }),
             clock: clock.name(),
             survived_max_s: bracket.survived_max.map(Span::as_secs_f64),
             died_min_s: bracket.died_min.map(Span::as_secs_f64),
