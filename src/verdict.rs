@@ -258,6 +258,8 @@ pub enum Reason {
     OneAge(u64, Span),
     /// The capture ends too soon after the last question.
     EndsTooSoon,
+    /// The flow had to leave for want of memory too soon after the last question.
+    LeftTooSoon,
     /// The capture's clock ran backwards within the flow.
     ClockSteps,
     /// The capture allows no surer statement.

@@ -81,8 +81,8 @@ pub fn read<W: Witness>(source: &Source, console: &mut Console, witness: &mut W)
 }
 
 /// The same, with `most_flows` held at a time and capture point. Which of them leave depends on all that came before, so that one
-/// thread has all flows then. If there is no bound and one thread, attempts at connections that nobody completed have one all the
-/// same ([`Options::FEW_ATTEMPTS`]).
+/// thread has all flows then. If there is no bound, attempts at connections that nobody completed have one all the same
+/// ([`Options::FEW_ATTEMPTS`]).
 ///
 /// # Errors
 /// As [`read`].
@@ -144,9 +144,7 @@ enum UnderWay {
 
 /// No analysis yet, with so many threads for the flows.
 fn under_way(options: Options, threads: usize) -> UnderWay {
-    // Attempts that leave are judged as they go, by this thread: others keep all of them.
-    let all = Options { attempts: usize::MAX, ..options };
-    let spread = if threads > 1 { Spread::new(all, threads) } else { None };
+    let spread = if threads > 1 { Spread::new(options, threads) } else { None };
     spread.map_or(UnderWay::Here(options, Vec::new()), UnderWay::Elsewhere)
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::flow::{Flow, Socket};
 use crate::report::conclude::Gathered;
 use crate::time::Timestamp;
+use crate::verdict::Reason;
 use crate::verdict::outcome::judge_at;
 use crate::verdict::service::Services;
 
@@ -44,6 +45,8 @@ impl Evicted {
         let Some(gone) = self.timelines.get_mut(timeline) else { return };
         gone.flows += 1;
         let mut verdict = judge_at(flow, end);
+        let too_soon = verdict.reasons.iter_mut().filter(|reason| **reason == Reason::EndsTooSoon);
+        too_soon.for_each(|reason| *reason = Reason::LeftTooSoon);
         if gone.by_server.len() < SERVERS || gone.by_server.contains_key(&flow.server()) {
             *gone.by_server.entry(flow.server()).or_default() += 1;
             gone.services.add(flow, &verdict);

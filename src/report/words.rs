@@ -136,6 +136,7 @@ fn course_reason(reason: &Reason) -> String {
             "flows of this service that were in use went unanswered too, as when the host itself is gone".to_owned()
         }
         Reason::EndsTooSoon => "the capture ends too soon after it".to_owned(),
+        Reason::LeftTooSoon => "it was given up too soon after it, for want of memory".to_owned(),
         Reason::ClockSteps => "the capture's clock ran backwards within the flow".to_owned(),
         other => format!("{other:?}"),
     }
