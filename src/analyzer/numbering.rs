@@ -104,7 +104,7 @@ mod tests {
                     *streams += 1;
                     expected.push_stream(*shard);
                 }
-                logs[*shard].note(at * 1_000, *flows, *streams);
+                logs[*shard].note(at, *flows, *streams);
             }
             prop_assert_eq!(order(&logs), expected);
         }

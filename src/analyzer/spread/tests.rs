@@ -130,7 +130,7 @@ fn told(analyses: &[Analysis]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Fragments, ICMP errors, tunnels, copies, ports used again, damaged headers, several files and timelines.
     #[test]
