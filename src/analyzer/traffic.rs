@@ -98,6 +98,13 @@ impl Pace {
         let pairs = self.steps.saturating_sub(1);
         (self.steps >= Self::LEAST_STEPS && self.even * 10 >= pairs * 9).then_some(self.even_step)
     }
+
+    /// Whether so many distances repeat the one before, a quarter, that some of the records by themselves could seem to have
+    /// invented times.
+    #[must_use]
+    pub const fn has_rhythm(&self) -> bool {
+        self.even * 4 >= self.steps.saturating_sub(1)
+    }
 }
 
 /// Whether two distances are the same, but for the rounding of a microsecond clock.

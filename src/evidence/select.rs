@@ -73,7 +73,8 @@ pub struct Selection {
     datagrams: HashSet<Datagram>,
     /// The earliest and the latest time of the capture.
     pub(super) span: (Timestamp, Timestamp),
-    /// Whether every record leaves a trace: where times are invented, their rhythm is the evidence of it.
+    /// Whether every record leaves a trace: where times are invented, their rhythm is the evidence of it, and where they nearly
+    /// seem so, it is the evidence that they are not.
     keeps_rhythm: bool,
 }
 
@@ -121,7 +122,7 @@ impl Selection {
             keys: HashSet::new(),
             datagrams: HashSet::new(),
             span: (judged.timeline.analysis.start, judged.timeline.analysis.end),
-            keeps_rhythm: judged.limits.synthetic_clock.is_some(),
+            keeps_rhythm: judged.timeline.analysis.accounts.iter().any(|account| account.pace.has_rhythm()),
         };
         if !selection.flows.is_empty() {
             selection.complete(judged, gathered);
