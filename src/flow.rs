@@ -122,7 +122,7 @@ pub struct Extras {
 /// The rules: what the usual packet reads or writes (data in order, an ACK, a probe, its answer) stands in the flow, in its
 /// probes or in the first lines of its gaps. What few flows have hangs apart, and is made when it is first needed: a usual
 /// packet tests one pointer for it. Lists are written without being searched: what decides about an entry (`lengths`) stands in
-/// front of them. [`touch`](Self::touch) and what follows it read ahead what a packet will most likely need, for many packets
+/// front of them. `touch` and what follows it read ahead what a packet will most likely need, for many packets
 /// together, in the order in which one address leads to the next.
 #[derive(Clone, Debug)]
 pub struct Flow {
