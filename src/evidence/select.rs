@@ -16,7 +16,7 @@ use crate::verdict::outcome::judge;
 use crate::verdict::path::Path;
 use crate::verdict::quality::Selection as Filtered;
 use crate::verdict::quality::lacks_octets;
-use crate::verdict::service::Service;
+use crate::verdict::service::{Service, may_be_refined};
 use crate::wire::{Flags, Segment};
 
 /// First fragments remembered; a capture with more has other problems.
@@ -99,35 +99,58 @@ impl Selection {
         let matter = numbered().filter(|(_, flow)| has_finding(flow)).map(|(index, _)| index);
         let matter: BTreeSet<u32> = matter.collect();
         let findings = asked.map_or_else(|| matter.clone(), |asked| asked.iter().copied().collect());
-        let of = |index: &u32| flows.get(*index);
-        let mut servers: HashSet<Socket> = findings.iter().filter_map(of).map(|flow| flow.server()).collect();
-        for group in judged.groups.all() {
-            if group.members.iter().any(|member| servers.contains(member)) {
-                servers.extend(group.members.iter().copied().chain(group.apart.iter().map(|(server, _)| *server)));
+        let mut servers = HashSet::new();
+        let mut more: HashSet<Socket> =
+            findings.iter().filter_map(|index| flows.get(*index)).map(|flow| flow.server()).collect();
+        // What is kept for the sake of others has to be judged as it was, too.
+        loop {
+            servers.extend(more);
+            servers = with_groups(judged, servers);
+            let selection = Self::of_services(judged, &findings, &matter, &servers, gathered);
+            more = selection.judged_with_others(judged).filter(|server| !servers.contains(server)).collect();
+            if more.is_empty() {
+                return selection;
             }
         }
-        let mut kept = findings.clone();
-        let of_service = || numbered().filter(|(_, flow)| servers.contains(&flow.server()));
-        // What its service explains otherwise speaks for all of them together.
+    }
+
+    /// The flows of `findings`, with what their verdicts and those of other flows toward `servers` rest on.
+    fn of_services(
+        judged: &Judged,
+        findings: &BTreeSet<u32>,
+        matter: &BTreeSet<u32>,
+        servers: &HashSet<Socket>,
+        gathered: &Gathered,
+    ) -> Self {
         let analysis = &judged.timeline.analysis;
+        let of_service = || (0..).zip(analysis.flows.iter()).filter(|(_, flow)| servers.contains(&flow.server()));
+        let mut kept = findings.clone();
+        // What its service explains otherwise speaks for all of them together.
         let tells = |flow: &Flow, index: u32| matter.contains(&index) || judge(flow, analysis).id.matters();
         kept.extend(of_service().filter(|(index, flow)| tells(flow, *index)).map(|(index, _)| index));
         kept.extend(oldest(judged, of_service()));
-        let survivors = survivors(judged, &servers);
+        let survivors = survivors(judged, servers);
         kept.extend(survivors.iter().map(|(index, _)| *index));
         let mut selection = Self {
-            findings,
+            findings: findings.clone(),
             survivors,
             flows: kept,
             keys: HashSet::new(),
             datagrams: HashSet::new(),
-            span: (judged.timeline.analysis.start, judged.timeline.analysis.end),
-            keeps_rhythm: judged.timeline.analysis.accounts.iter().any(|account| account.pace.has_rhythm()),
+            span: (analysis.start, analysis.end),
+            keeps_rhythm: analysis.accounts.iter().any(|account| account.pace.has_rhythm()),
         };
         if !selection.flows.is_empty() {
             selection.complete(judged, gathered);
         }
         selection
+    }
+
+    /// The servers of the flows whose verdicts other flows of their services may change.
+    fn judged_with_others<'a>(&'a self, judged: &'a Judged) -> impl Iterator<Item = Socket> + 'a {
+        let analysis = &judged.timeline.analysis;
+        let flows = self.flows.iter().filter_map(|index| analysis.flows.get(*index));
+        flows.filter(|flow| may_be_refined(flow, &judge(flow, analysis))).map(|flow| flow.server())
     }
 
     /// Whether there is nothing to keep.
@@ -233,6 +256,16 @@ impl Selection {
             incomplete += usize::from(much);
         }
     }
+}
+
+/// These services, with those that are judged together with one of them.
+fn with_groups(judged: &Judged, mut servers: HashSet<Socket>) -> HashSet<Socket> {
+    for group in judged.groups.all() {
+        if group.members.iter().any(|member| servers.contains(member)) {
+            servers.extend(group.members.iter().copied().chain(group.apart.iter().map(|(server, _)| *server)));
+        }
+    }
+    servers
 }
 
 /// The flows whose silences are the longest that survived, of each of these services and on each clock; where no single
