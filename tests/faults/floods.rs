@@ -53,11 +53,12 @@ fn servers_without_number() {
     ended.holds(&format!("{count} servers"));
 }
 
-/// Requests whose head never ends: each would have to be kept for its name.
+/// Requests whose head never ends: each would have to be kept for its name. These are connections, whose number is bounded by
+/// who asks for it.
 #[test]
 fn unfinished_requests() {
     let count = scaled(50_000, 1_000_000);
-    let ended = feed(&["-"], |pipe| {
+    let ended = feed(&["--max-flows", "200000", "-"], |pipe| {
         let mut stream = Stream::new(pipe)?;
         let head = [b"GET /".as_slice(), &[b'x'; 1_000]].concat();
         for index in 0..count {
@@ -112,7 +113,7 @@ fn one_flow_of_many_probes() {
     assert!(keepalive["frames"].as_array().unwrap().len() <= 16);
 }
 
-/// One pair of ports that is used again and again, each time reset.
+/// One pair of ports that is used again and again, each time reset: connections, too.
 #[test]
 fn one_tuple_of_many_generations() {
     let count = scaled(20_000, 10_000_000);
@@ -126,7 +127,7 @@ fn one_tuple_of_many_generations() {
         }
         Ok(())
     };
-    let ended = feed(&["-"], |pipe| generations(&mut Stream::new(pipe)?));
+    let ended = feed(&["--max-flows", "200000", "-"], |pipe| generations(&mut Stream::new(pipe)?));
     ended.holds(&format!("{count} generations"));
 }
 
