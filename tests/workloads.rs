@@ -71,7 +71,7 @@ fn idlegap_finds_what_was_generated() {
     }
 }
 
-/// Thousands of flows, whose order several threads must put together again.
+/// Flows in random order, which several threads must put together again.
 #[test]
 fn any_number_of_threads_finds_the_same() {
     for (name, size) in CUTS {
@@ -82,7 +82,7 @@ fn any_number_of_threads_finds_the_same() {
             command.args(arguments).arg(&path).output().unwrap().stdout
         };
         let one = report("1");
-        assert!(one.len() > 1_000_000, "{name}");
+        assert!(one.len() > 10_000, "{name}: {} octets", one.len());
         ["2", "3", "8"].iter().for_each(|threads| assert!(report(threads) == one, "{name}, {threads} threads"));
     }
 }
