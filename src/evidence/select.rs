@@ -12,6 +12,7 @@ use crate::flow::{Direction, Flow, FlowKey, Orientation, Socket};
 use crate::report::conclude::too_many_pings;
 use crate::report::judged::Judged;
 use crate::time::{Span, Timestamp};
+use crate::verdict::ages::{Manner, died_of_age};
 use crate::verdict::outcome::judge;
 use crate::verdict::path::Path;
 use crate::verdict::quality::Selection as Filtered;
@@ -299,15 +300,19 @@ fn survivors(judged: &Judged, servers: &HashSet<Socket>) -> BTreeSet<(u32, Clock
     found.map(|((_, clock, _), (_, index))| (index, clock)).collect()
 }
 
-/// Of each service of which flows died at one age, or may have, the flow that grew oldest: it may refute a limit.
+/// Of each service of which flows died at one age, or may have, the flow that grew oldest and did not die so, for each manner
+/// of dying: it may refute a limit.
 fn oldest<F: Deref<Target = Flow>>(judged: &Judged, flows: impl Iterator<Item = (u32, F)>) -> Vec<u32> {
-    let mut best: HashMap<Socket, (Span, u32)> = HashMap::new();
+    let mut best: HashMap<(Socket, bool), (Span, u32)> = HashMap::new();
     let died = |flow: &Flow| judged.services.of(flow.server()).is_some_and(Service::may_have_age_limit);
     for (index, flow) in flows.filter(|(_, flow)| flow.is_established() && died(flow)) {
         let age = flow.last.time.since(flow.first.time);
-        let entry = best.entry(flow.server()).or_insert((age, index));
-        if age > entry.0 {
-            *entry = (age, index);
+        let manner = died_of_age(&flow, &judge(&flow, &judged.timeline.analysis));
+        for (by_reset, refuted) in [(true, Manner::Reset), (false, Manner::Close)] {
+            if manner != Some(refuted) {
+                let entry = best.entry((flow.server(), by_reset)).or_insert((age, index));
+                *entry = (*entry).max((age, index));
+            }
         }
     }
     best.into_values().map(|(_, index)| index).collect()
