@@ -98,7 +98,7 @@ impl State {
 
     fn press_in_list(&mut self, key: Key, rows: &[u32]) {
         match key {
-            // A picture that stands still cannot show what is asked for now.
+            // A picture that stands still cannot show what is asked of it.
             Key::Char('/' | 'f') => {
                 self.paused = false;
                 self.typing = Some(self.asked.filter.clone());
