@@ -37,7 +37,7 @@ Examples:
 On a terminal a view shows the flows that are nearest to their timer; ? lists its keys.
 On a pipe every event is a line of JSON, and the last one, of type summary, holds the report.
 With --format the report takes their place. --output FILE gives it a file, and events stay.
-SIGINT and SIGTERM end the watch with its report, SIGUSR1 shows counts.";
+SIGINT, SIGTERM and SIGHUP end the watch with its report, SIGUSR1 shows counts.";
 
 #[derive(Debug, Args)]
 pub(super) struct LiveArgs {

@@ -77,6 +77,36 @@ fn events_come_while_the_pipe_is_open() {
     assert!(child.wait().unwrap().success());
 }
 
+/// A terminal or connection that goes away ends the watch as any other end does; `nohup` has it go on.
+#[test]
+fn a_hangup_ends_the_watch_with_its_report_unless_it_is_ignored() {
+    for (ignored, ended_by) in [("", "signal"), ("trap '' HUP;", "end-of-input")] {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{ignored} exec \"$0\" live -"), env!("CARGO_BIN_EXE_idlegap")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        stdin.write_all(&capture()).unwrap();
+        stdin.flush().unwrap();
+        // Told once it watches: the two RSTs, and the death.
+        (0..3).for_each(|_| drop(lines.next().unwrap().unwrap()));
+        assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+        if !ignored.is_empty() {
+            std::thread::sleep(Duration::from_millis(500));
+            assert!(child.try_wait().unwrap().is_none(), "a hangup that is ignored ends nothing");
+            drop(stdin);
+        }
+        let summary: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!((&summary["type"], &summary["ended_by"]), (&"summary".into(), &ended_by.into()));
+        assert_eq!(summary["report"]["verdicts"]["idle-reset"], 1);
+        assert!(child.wait().unwrap().success());
+    }
+}
+
 fn record_lengths(pcap: &[u8]) -> Vec<usize> {
     let mut at = 24;
     let mut lengths = Vec::new();
