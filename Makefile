@@ -25,7 +25,7 @@ test:
 
 # Speed and memory beside the limit of the machine and beside the peers that are installed: see docs/PERFORMANCE.md. Takes
 # an hour and 9 GB of scratch space; BENCH="--divide 20 --runs 3" takes minutes.
-BENCH = --peers
+BENCH =
 
 bench:
 	scripts/setup.sh bench

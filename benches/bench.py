@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures idlegap beside the limit program and beside the peers that are installed.
 
-    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers] [--write FILE] [--programs DIR]
+    benches/bench.py [--divide N] [--runs N] [--scratch DIR] [--keep] [--peers N] [--write FILE] [--programs DIR]
 
 Captures are generated into a scratch directory, one workload after the other, and removed again: at most 9 GB at a time
 with --divide 1. Every program is run in turn with the limit (A B A B ...); the figures are medians over the runs, the
@@ -98,12 +98,12 @@ def row(what, taken, packets, note=""):
 HEAD = "| program | cpu s | wall s | Mpackets/s | peak MiB | cpu ratio | wall ratio | against |\n|---|---|---|---|---|---|---|---|"
 
 
-def instructions(binary, captures):
-    """Instructions per packet by callgrind, as the difference between two captures."""
+def instructions(program, captures):
+    """Instructions per packet of `program` by callgrind, as the difference between two captures."""
     counts = []
     for capture, packets in captures:
         with tempfile.NamedTemporaryFile() as out:
-            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", str(binary), "--threads", "1", str(capture)]
+            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", *map(str, program), str(capture)]
             subprocess.run(command, check=True, capture_output=True)
             totals = [line for line in Path(out.name).read_text().splitlines() if line.startswith(("summary:", "totals:"))]
             counts.append((int(totals[0].split()[1]), packets))
@@ -161,13 +161,14 @@ class Bench:
         self.measure("idlegap --threads 1, pcapng", idlegap(pcapng, "--threads", "1"), idlegap(pcap, "--threads", "1"), packets, "pcap")
         pcapng.unlink()
         self.compressed(pcap, idlegap, packets)
-        if self.options.peers:
-            self.peers(pcap, packets, limit)
         if shutil.which("valgrind"):
             cuts = [self.generate(name, cut * factor) for factor in (1, 2)]
-            self.say(f"\nInstructions per packet: idlegap {instructions(self.idlegap, cuts):,.0f}")
+            own = instructions([self.idlegap, "--threads", "1"], cuts)
+            self.say(f"\nInstructions per packet: idlegap {own:,.0f}, the limit {instructions([self.limit, variant], cuts):,.0f}.")
+        if self.options.peers:
+            self.peers(name, max(full // self.options.divide // self.options.peers, 1_000))
         if not self.options.keep:
-            pcap.unlink()
+            pcap.unlink(missing_ok=True)
 
     def compressed(self, pcap, idlegap, packets):
         for program, flag, suffix in (("gzip", "-6", ".gz"), ("zstd", "-3", ".zst")):
@@ -179,14 +180,21 @@ class Bench:
             self.measure(f"idlegap --threads {CORES}, {suffix}", idlegap(packed, "--threads", str(CORES)), [program, "-d", "-c", packed], packets, f"{program} -dc")
             packed.unlink()
 
-    def peers(self, pcap, packets, limit):
-        for name, (program, command) in PEERS.items():
+    def peers(self, name, size):
+        """Peers, beside idlegap and the limit, on a capture that they can cope with."""
+        pcap, packets = self.generate(name, size)
+        self.say(f"\n{name} with {packets:,} packets, the peers:\n\n{HEAD}")
+        limit = [self.limit, WORKLOADS[name][0], pcap]
+        self.measure("idlegap --threads 1", [self.idlegap, "--output", self.scratch / "report", "--threads", "1", pcap], limit, packets)
+        for peer, (program, command) in PEERS.items():
             if not shutil.which(program):
-                self.say(f"| {name} | not installed | | | | | | |")
+                self.say(f"| {peer} | not installed | | | | | | |")
                 continue
             (self.scratch / "nfpcapd").mkdir(exist_ok=True)
             command = [word.format(pcap, scratch=self.scratch) for word in command]
-            self.measure(name, command, limit, packets)
+            self.measure(peer, command, limit, packets)
+        if not self.options.keep:
+            pcap.unlink(missing_ok=True)
 
 
 def machine():
@@ -215,7 +223,7 @@ def main():
     parser.add_argument("--scratch", type=Path, help="where the captures go (default: a directory of their own under TMPDIR)")
     parser.add_argument("--workload", choices=WORKLOADS, action="append", help="only this one")
     parser.add_argument("--keep", action="store_true", help="keep the captures")
-    parser.add_argument("--peers", action="store_true", help="measure peers as well")
+    parser.add_argument("--peers", type=int, default=10, metavar="N", help="measure peers on captures of an N-th of the size (default 10); 0 for none")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables between the marks of this document as well")
     parser.add_argument("--programs", type=Path, default=ROOT / "target" / "release", help="where they are (default: the release)")
     options = parser.parse_args()
