@@ -103,6 +103,25 @@ struct Entry {
     told: Option<Box<Told>>,
 }
 
+impl Entry {
+    /// Numbers a record that stands at `start` of the buffer, and takes note of it.
+    #[inline]
+    fn new(found: Found, start: usize, info: &mut CaptureInfo) -> Self {
+        info.frames += 1;
+        let frame = info.frames;
+        let time = match found.time {
+            Some(time) => {
+                info.note_time(time, frame);
+                time
+            }
+            None => info.substitute_time(),
+        };
+        info.note_record(found.link, found.data.len(), found.original_len);
+        let Found { link, interface, original_len, data, told, .. } = found;
+        Self { time, frame, link, interface, original_len, places: start + data.start..start + data.end, told }
+    }
+}
+
 /// The containers. Both walks have the same shape: they find the next record and leave it in the window.
 enum Walk {
     Pcap(Pcap),
@@ -185,7 +204,30 @@ impl Reader {
             return Ok(());
         };
         self.enter(first);
-        while self.batch.len() < most && self.walk.is_at_hand(&self.window) {
+        self.fill_records(most);
+        self.fill_blocks(most)
+    }
+
+    /// Goes on with the records of a pcap file that stand in the window.
+    fn fill_records(&mut self, most: usize) {
+        let Self { window, walk: Walk::Pcap(pcap), info, batch, .. } = self else { return };
+        let (bytes, place) = (window.bytes(), window.place());
+        let mut taken = 0;
+        while batch.len() < most
+            && let Some(found) = bytes.get(taken..).and_then(|bytes| pcap.at_hand(bytes))
+        {
+            let start = place + taken;
+            taken += found.total;
+            batch.push(Entry::new(found, start, info));
+        }
+        window.take(taken);
+    }
+
+    /// Goes on with the blocks of a pcapng file that stand in the window.
+    fn fill_blocks(&mut self, most: usize) -> Result<(), Error> {
+        while self.batch.len() < most
+            && matches!(&self.walk, Walk::Pcapng(pcapng) if pcapng.is_at_hand(&self.window))
+        {
             match self.find()? {
                 Some(found) => self.enter(found),
                 None => break,
@@ -220,22 +262,9 @@ impl Reader {
     }
 
     /// Takes a record out of the window and numbers it.
-    #[inline]
     fn enter(&mut self, found: Found) {
-        self.info.frames += 1;
-        let frame = self.info.frames;
-        let time = match found.time {
-            Some(time) => {
-                self.info.note_time(time, frame);
-                time
-            }
-            None => self.info.substitute_time(),
-        };
-        self.info.note_record(found.link, found.data.len(), found.original_len);
-        let start = self.window.place();
-        let Found { link, interface, original_len, data, total, told, .. } = found;
-        let places = start + data.start..start + data.end;
-        self.batch.push(Entry { time, frame, link, interface, original_len, places, told });
+        let total = found.total;
+        self.batch.push(Entry::new(found, self.window.place(), &mut self.info));
         self.window.take(total);
     }
 
@@ -273,7 +302,6 @@ impl Reader {
         Progress { read: self.meter.read.load(Ordering::Relaxed), total: self.total }
     }
 
-    #[inline]
     fn find(&mut self) -> Result<Option<Found>, Error> {
         if self.ended {
             return Ok(None);
@@ -307,14 +335,6 @@ impl Reader {
 }
 
 impl Walk {
-    #[inline]
-    fn is_at_hand<R: Read>(&self, window: &Window<R>) -> bool {
-        match self {
-            Self::Pcap(pcap) => pcap.is_at_hand(window),
-            Self::Pcapng(pcapng) => pcapng.is_at_hand(window),
-        }
-    }
-
     /// Recognises the container and reads its file header; `None` if it is no capture.
     fn open<R: Read>(window: &mut Window<R>) -> io::Result<Option<(Self, Container)>> {
         if !window.need(4)? {

@@ -5,7 +5,7 @@ use std::fs;
 use super::Error;
 use super::console::Console;
 use crate::analyzer::spread::Spread;
-use crate::analyzer::{Analysis, Analyzer, Options, Seen};
+use crate::analyzer::{Ahead, Analysis, Analyzer, Options, Seen};
 use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Record, Timelines, Truncation};
 use crate::flow::Relabel;
 use crate::flow::table::AHEAD;
@@ -223,7 +223,7 @@ impl Run {
             if read == 0 {
                 break;
             }
-            (0..read).for_each(|_| console.step(|| reader.progress()));
+            console.step(read as u64, || reader.progress());
         }
         reader.take_notes().iter().for_each(|note| self.heed(timeline, note));
         Ok(None)
@@ -249,13 +249,12 @@ impl Run {
                 let mut ahead = Vec::with_capacity(AHEAD);
                 for record in reader.batch() {
                     if matches(&record)? {
-                        ahead.push(analyzer.look_ahead(record));
+                        ahead.push(Ahead::new(record));
                     }
                 }
                 *left -= ahead.len() as u64;
-                analyzer.touch(&ahead);
+                analyzer.look_ahead(&mut ahead);
                 for next in &ahead {
-                    let record = next.record();
                     let seen = analyzer.take(next);
                     if let Seen::Segment(segment) = &seen {
                         numbers.note(timeline, segment.flow);
@@ -264,7 +263,7 @@ impl Run {
                             evicted.take(timeline, numbers.number(timeline, index).unwrap_or(index), &flow, clock);
                         });
                     }
-                    witness.record(&record, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
+                    witness.record(next.record(), &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
                     analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
                     witness.settled()?;
                 }

@@ -34,6 +34,7 @@ impl Default for Index {
 
 impl Index {
     /// The hash of `key`, by a secret of this run: nobody can make a capture whose flows share a place.
+    #[inline]
     pub(super) fn hash(&self, key: &FlowKey) -> u32 {
         let ([a, b, c, d, e], [k, l, m, n, o]) = (key.words(), self.secrets);
         let ends = fold(a ^ k, b ^ l) ^ fold(c ^ m, d ^ n).rotate_left(32);
@@ -43,11 +44,13 @@ impl Index {
     }
 
     /// The first flow with this hash that `is_it`.
+    #[inline]
     pub(super) fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         self.place(hash, is_it).map(|(_, flow)| flow)
     }
 
     /// What [`find`](Self::find) would most likely find: to be read ahead of it.
+    #[inline]
     pub(super) fn peek(&self, hash: u32) -> Option<u32> {
         self.find(hash, |_| true)
     }
@@ -95,6 +98,7 @@ impl Index {
         }
     }
 
+    #[inline]
     fn place(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
         let mask = self.mask();
         let mut place = hash as usize & mask;
@@ -122,6 +126,7 @@ impl Index {
 }
 
 /// The halves of a product, one over the other.
+#[inline]
 fn fold(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product")]

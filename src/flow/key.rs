@@ -92,7 +92,8 @@ type End = [u64; 2];
 /// Beside a port: the address is one of IPv6.
 const IS_V6: u64 = 1 << 16;
 
-/// What a socket is in a key, in the order of sockets: version, address, port.
+/// What a socket is in a key: address, and port with version.
+#[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of an address")]
 fn parts(socket: Socket) -> (End, u64) {
     let port = u64::from(socket.port);
@@ -119,7 +120,8 @@ impl FlowKey {
     #[inline]
     pub fn new(src: Socket, dst: Socket) -> (Self, bool) {
         let ((src, src_port), (dst, dst_port)) = (parts(src), parts(dst));
-        let src_is_low = (src_port & IS_V6, src, src_port) <= (dst_port & IS_V6, dst, dst_port);
+        let order = |[upper, lower]: End, port| (port & IS_V6, u128::from(upper) << 64 | u128::from(lower), port);
+        let src_is_low = order(src, src_port) <= order(dst, dst_port);
         let (low, high) = if src_is_low { (src, dst) } else { (dst, src) };
         let (low_port, high_port) = if src_is_low { (src_port, dst_port) } else { (dst_port, src_port) };
         (Self { low, high, ports: low_port << 32 | high_port }, src_is_low)
@@ -143,6 +145,7 @@ impl FlowKey {
     }
 
     /// Everything that tells one key from another.
+    #[inline]
     pub(super) const fn words(&self) -> [u64; 5] {
         let ([a, b], [c, d]) = (self.low, self.high);
         [a, b, c, d, self.ports]
@@ -150,6 +153,7 @@ impl FlowKey {
 
     /// A hash of the key by fixed rules: whoever sends packets can choose it.
     #[must_use]
+    #[inline]
     pub fn fold(&self) -> u64 {
         let [a, b, c, d, ports] = self.words();
         fold(fold(a, b) ^ fold(c, d).rotate_left(32), ports)
@@ -189,6 +193,7 @@ pub struct Keyed {
 impl Keyed {
     /// The ends of `segment`.
     #[must_use]
+    #[inline]
     pub fn of(segment: &Segment<'_>) -> Self {
         Self::between(Socket::new(segment.src, segment.src_port), Socket::new(segment.dst, segment.dst_port))
     }
@@ -201,6 +206,7 @@ impl Keyed {
 
     /// The ends of a segment from `src` to `dst`.
     #[must_use]
+    #[inline]
     pub fn between(src: Socket, dst: Socket) -> Self {
         let (key, from_low) = FlowKey::new(src, dst);
         Self { key, from_low, fold: key.fold() }

@@ -17,21 +17,6 @@ pub struct FlowTable {
     store: Store,
 }
 
-/// The key of a segment, hashed for one table.
-#[derive(Clone, Copy, Debug)]
-pub struct Hashed {
-    keyed: Keyed,
-    hash: u32,
-}
-
-impl Hashed {
-    /// The key of the segment.
-    #[must_use]
-    pub const fn keyed(&self) -> &Keyed {
-        &self.keyed
-    }
-}
-
 /// Where a segment belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -54,41 +39,58 @@ impl FlowTable {
         Self { index: Index::default(), store: Store::new(awake) }
     }
 
-    /// The key of a segment, and its place in this table.
+    /// A hash of `key`, for this table alone.
     #[must_use]
-    pub fn hash(&self, keyed: Keyed) -> Hashed {
-        Hashed { keyed, hash: self.index.hash(&keyed.key) }
+    #[inline]
+    pub fn hash(&self, key: &FlowKey) -> u32 {
+        self.index.hash(key)
     }
 
     /// Reads something of each flow's memory, so that it is at hand when [`place`](Self::place) asks for it: the same steps
     /// for all flows together, since what does not depend on each other is fetched at the same time.
-    pub fn touch<'a>(&self, keys: impl Iterator<Item = &'a Hashed>) {
+    pub fn touch(&self, hashes: impl Iterator<Item = u32>) {
         let mut numbers = [None; AHEAD];
-        for (number, key) in numbers.iter_mut().zip(keys) {
-            *number = self.index.peek(key.hash);
+        for (number, hash) in numbers.iter_mut().zip(hashes) {
+            *number = self.index.peek(hash);
         }
         self.store.touch(&numbers);
     }
 
-    /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
-    pub fn place(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark) -> Place {
-        let Hashed { keyed: Keyed { key, from_low, .. }, hash } = *key;
+    /// The flow of `segment`, whose ends are `keyed` and hash to `hash`; created if there is none or if the segment opens a new
+    /// generation (rule 20).
+    #[inline]
+    pub fn place(&mut self, segment: &Segment<'_>, keyed: &Keyed, hash: u32, mark: Mark) -> Place {
         let store = &self.store;
-        let found = self.index.find(hash, |number| store.has_key(number, &key));
-        let next = self.store.next();
+        let found = self.index.find(hash, |number| store.has_key(number, &keyed.key));
         let mut opening = Opening::First;
-        if let Some(number) = found {
-            if let Some(flow) = self.store.wake(number) {
-                let direction = flow.direction(from_low);
-                opening = opens_generation(flow, direction, segment, mark);
-                if opening == Opening::None {
-                    return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
-                }
+        if let Some(number) = found
+            && let Some(flow) = self.store.wake(number)
+        {
+            let direction = flow.direction(keyed.from_low);
+            opening = opens_generation(flow, direction, segment, mark);
+            if opening == Opening::None {
+                return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
             }
-            self.index.replace(hash, |flow| flow == number, next);
-        } else {
-            self.index.insert(hash, next);
         }
+        self.open(segment, keyed, hash, mark, found, opening)
+    }
+
+    /// Opens a flow, in the place of the one that `found` is the number of.
+    fn open(
+        &mut self,
+        segment: &Segment<'_>,
+        keyed: &Keyed,
+        hash: u32,
+        mark: Mark,
+        found: Option<u32>,
+        opening: Opening,
+    ) -> Place {
+        let next = self.store.next();
+        match found {
+            Some(number) => self.index.replace(hash, |flow| flow == number, next),
+            None => self.index.insert(hash, next),
+        }
+        let Keyed { key, from_low, .. } = *keyed;
         let mut flow = Flow::new(key, from_low, segment, mark);
         let direction = flow.direction(from_low);
         let stream = match opening {
@@ -114,11 +116,13 @@ impl FlowTable {
 
     /// Flow number `number`, unless it is at rest.
     #[must_use]
+    #[inline]
     pub fn flow(&self, number: u32) -> Option<&Flow> {
         self.store.get(number)
     }
 
     /// Flow number `number`, to change it.
+    #[inline]
     pub(crate) fn flow_mut(&mut self, number: u32) -> Option<&mut Flow> {
         self.store.wake(number)
     }
@@ -203,10 +207,12 @@ enum Opening {
 }
 
 /// Rule 20: a SYN with a number that this direction did not start with opens a new generation.
+#[inline]
 fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark: Mark) -> Opening {
-    if !segment.flags.has(Flags::SYN) {
-        return Opening::None;
-    }
+    if segment.flags.has(Flags::SYN) { opened_by_syn(flow, direction, segment, mark) } else { Opening::None }
+}
+
+fn opened_by_syn(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark: Mark) -> Opening {
     let sender = flow.end(direction);
     if segment.flags.has(Flags::ACK) {
         let is_other = sender.isn.is_some_and(|isn| isn != segment.seq);

@@ -1,0 +1,57 @@
+//! Records that are looked at before their turn: all that can be said of them without their flow.
+
+use crate::capture::Record;
+use crate::flow::Keyed;
+use crate::flow::duplicates::Likeness;
+use crate::wire::{self, Decoded};
+
+/// A record that is taken a little later. What is said of it stays where it is while that is made out and used: it would be
+/// much to move for each packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    pub(super) record: Record<'a>,
+    pub(super) decoded: Decoded<'a>,
+    /// The ends of a segment.
+    pub(super) keyed: Option<Keyed>,
+    /// Their hash, for the table of one shard.
+    pub(super) hash: u32,
+    /// What copies of it look like.
+    pub(super) likeness: Likeness,
+}
+
+impl<'a> Ahead<'a> {
+    /// A record that nobody has looked at yet.
+    #[must_use]
+    #[inline]
+    pub fn new(record: Record<'a>) -> Self {
+        Self { record, decoded: Decoded::NOTHING, keyed: None, hash: 0, likeness: Likeness::default() }
+    }
+
+    /// The record.
+    #[must_use]
+    pub const fn record(&self) -> &Record<'a> {
+        &self.record
+    }
+
+    /// Decodes the record.
+    #[inline]
+    pub(super) fn decode(&mut self) {
+        let Record { link, data, original_len, told, .. } = self.record;
+        wire::decode_into(&mut self.decoded, link, data, original_len);
+        if let Decoded::Segment(segment) = &mut self.decoded {
+            // Octets that are here speak for themselves.
+            if told.is_some() && segment.payload.is_empty() && segment.payload_len > 0 {
+                segment.told = told;
+            }
+            self.keyed = Some(Keyed::of(segment));
+        }
+    }
+
+    /// Tells what copies of it look like.
+    #[inline]
+    pub(super) fn liken(&mut self) {
+        if let (Decoded::Segment(segment), Some(keyed)) = (&self.decoded, &self.keyed) {
+            self.likeness = Likeness::of(keyed, segment);
+        }
+    }
+}
