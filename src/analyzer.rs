@@ -81,7 +81,7 @@ impl<'a> Seen<'a> {
             (Decoded::Segment(segment), Some(Judged { flow, direction, kind, notes, told })) => {
                 Self::Segment(Labelled { flow, direction, kind, notes, mark, segment: *segment, told })
             }
-            (Decoded::Segment(_), None) => Self::Skip(Skip::UNSEEN),
+            (Decoded::Segment(_), None) => Self::Skip(Skip::unseen()),
             (Decoded::Fragment(fragment), _) => Self::Fragment(*fragment),
             (Decoded::Icmp(error), _) => Self::Icmp(*error),
             (Decoded::Damaged(damaged), _) => Self::Skip(damaged.skip),
@@ -204,7 +204,7 @@ impl Analyzer {
         self.shard.touch(ahead);
     }
 
-    #[inline]
+    #[inline(always)]
     fn look_at(&self, ahead: &mut Ahead<'_>) {
         self.shard.look_at(ahead);
         ahead.liken();
@@ -266,17 +266,17 @@ impl Analyzer {
         Some(flow)
     }
 
-    /// Holds the number of flows to `most`: when there are more, an eighth of them leaves, the closed ones first. Each is
-    /// handed to `gone` with its number, decided as far as it can be; so are the attempts that had to leave since the last call.
+    /// Whether a flow has left or must leave, where `most` are held: then it is time for [`hold_to`](Self::hold_to).
+    #[must_use]
     #[inline]
-    pub fn hold_to(&mut self, most: usize, mut gone: impl FnMut(u32, Flow)) {
-        if !self.shard.gone.is_empty() || self.shard.table.len() > most {
-            self.let_go(most, &mut gone);
-        }
+    pub const fn holds_more(&self, most: usize) -> bool {
+        !self.shard.gone.is_empty() || self.shard.table.len() > most
     }
 
+    /// Holds the number of flows to `most`: when there are more, an eighth of them leaves, the closed ones first. Each is
+    /// handed to `gone` with its number, decided as far as it can be; so are the attempts that had to leave since the last call.
     #[cold]
-    fn let_go(&mut self, most: usize, gone: &mut impl FnMut(u32, Flow)) {
+    pub fn hold_to(&mut self, most: usize, mut gone: impl FnMut(u32, Flow)) {
         self.shard.gone.drain(..).for_each(|(number, flow)| gone(number, flow));
         if self.shard.table.len() <= most {
             return;

@@ -151,6 +151,13 @@ impl Span {
         Self::from_nanos(self.as_nanos().saturating_sub(other.as_nanos()))
     }
 
+    /// How many nanoseconds `self` and `other` differ by.
+    #[must_use]
+    pub const fn apart(self, other: Self) -> u64 {
+        // Both counts are shifted by the same.
+        self.0.0.get().abs_diff(other.0.0.get())
+    }
+
     /// The length without its sign.
     #[must_use]
     pub const fn abs(self) -> Self {
@@ -176,6 +183,8 @@ mod tests {
         assert_eq!(early.as_nanos(), i64::MIN + 1, "the least count stands for the one below it");
         assert_eq!(size_of::<Option<Timestamp>>(), 8);
         assert_eq!(early.since(late), Span::from_nanos(i64::MIN));
+        assert_eq!(Span::from_nanos(-3).apart(Span::from_nanos(4)), 7);
+        assert_eq!(Span::from_nanos(i64::MAX).apart(Span::from_nanos(-i64::MAX)), u64::MAX - 1);
         assert_eq!(late.plus(Span::from_secs(1)), late);
         assert_eq!(Span::from_secs(i64::MAX), Span::from_nanos(i64::MAX));
         assert_eq!(Timestamp::from_nanos_saturating(i128::MAX), late);

@@ -37,14 +37,15 @@ const MAX_HEADERS: u8 = 64;
 ///
 /// Bytes that cannot be decoded are a [`Skip`] with layer, reason and offset; nothing fails and nothing is allocated.
 #[must_use]
+#[inline(never)]
 pub fn decode(link: LinkType, data: &[u8], original_len: u32) -> Decoded<'_> {
-    let mut decoded = Decoded::NOTHING;
+    let mut decoded = Decoded::nothing();
     decode_into(&mut decoded, link, data, original_len);
     decoded
 }
 
 /// The same, to where it stays: what a frame says takes some two hundred bytes, which are worth not being moved.
-#[inline]
+#[inline(always)]
 pub(crate) fn decode_into<'a>(decoded: &mut Decoded<'a>, link: LinkType, data: &'a [u8], original_len: u32) {
     const ETHERNET: LinkType = LinkType(1);
     if link != ETHERNET || fast::ethernet(data, decoded).is_none() {

@@ -24,7 +24,7 @@ impl<'a> Ahead<'a> {
     #[must_use]
     #[inline]
     pub fn new(record: Record<'a>) -> Self {
-        Self { record, decoded: Decoded::NOTHING, keyed: None, hash: 0, likeness: Likeness::default() }
+        Self { record, decoded: Decoded::nothing(), keyed: None, hash: 0, likeness: Likeness::default() }
     }
 
     /// The record.
@@ -34,7 +34,7 @@ impl<'a> Ahead<'a> {
     }
 
     /// Decodes the record.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decode(&mut self) {
         let Record { link, data, original_len, told, .. } = self.record;
         wire::decode_into(&mut self.decoded, link, data, original_len);
@@ -48,7 +48,7 @@ impl<'a> Ahead<'a> {
     }
 
     /// Tells what copies of it look like.
-    #[inline]
+    #[inline(always)]
     pub(super) fn liken(&mut self) {
         if let (Decoded::Segment(segment), Some(keyed)) = (&self.decoded, &self.keyed) {
             self.likeness = Likeness::of(keyed, segment);

@@ -73,7 +73,7 @@ impl Front {
     }
 
     /// Takes note of a record, and says what it means to a flow, if anything.
-    #[inline]
+    #[inline(always)]
     pub(super) fn admit(&mut self, ahead: &Ahead<'_>) -> Option<Errand> {
         let record = &ahead.record;
         self.tick(record.time);

@@ -95,7 +95,7 @@ impl Shard {
     }
 
     /// Looks at a record: all that can be said of it without its flow.
-    #[inline]
+    #[inline(always)]
     pub(super) fn look_at(&self, ahead: &mut Ahead<'_>) {
         ahead.decode();
         if let Some(keyed) = &ahead.keyed {

@@ -109,8 +109,9 @@ impl Pace {
 #[inline]
 fn is_even(before: Span, step: Span) -> bool {
     const ROUNDED_FROM: Span = Span::from_millis(1);
-    let apart = step.minus(before).abs();
-    apart <= Span::from_micros(1) && (apart == Span::ZERO || step >= ROUNDED_FROM)
+    const MICROSECOND: u64 = 1_000;
+    let apart = step.apart(before);
+    apart <= MICROSECOND && (apart == 0 || step >= ROUNDED_FROM)
 }
 
 #[cfg(test)]

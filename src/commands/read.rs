@@ -232,12 +232,11 @@ impl Run {
     /// Takes the records that were read last.
     fn take(&mut self, reader: &Reader, timeline: usize, witness: &mut impl Witness) -> Result<(), Error> {
         let Self { filter, left, analysis, numbers, evicted, most_flows, .. } = self;
-        let mut matches = |record: &Record<'_>| filter.as_mut().map_or(Ok(true), |filter| filter.matches(record));
         match analysis {
             UnderWay::Elsewhere(spread) => {
                 spread.look_at(reader.memory());
                 for (record, place) in reader.batch().zip(reader.places()) {
-                    if matches(&record)? {
+                    if matches(filter, &record)? {
                         *left -= 1;
                         spread.push(&record, place);
                     }
@@ -247,9 +246,13 @@ impl Run {
             UnderWay::Here(_, analyzers) => {
                 let Some(analyzer) = analyzers.get_mut(timeline) else { return Ok(()) };
                 let mut ahead = Vec::with_capacity(AHEAD);
-                for record in reader.batch() {
-                    if matches(&record)? {
-                        ahead.push(Ahead::new(record));
+                if filter.is_none() {
+                    ahead.extend(reader.batch().map(Ahead::new));
+                } else {
+                    for record in reader.batch() {
+                        if matches(filter, &record)? {
+                            ahead.push(Ahead::new(record));
+                        }
                     }
                 }
                 *left -= ahead.len() as u64;
@@ -258,6 +261,8 @@ impl Run {
                     let seen = analyzer.take(next);
                     if let Seen::Segment(segment) = &seen {
                         numbers.note(timeline, segment.flow);
+                    }
+                    if analyzer.holds_more(*most_flows) {
                         let clock = analyzer.clock();
                         analyzer.hold_to(*most_flows, |index, flow| {
                             evicted.take(timeline, numbers.number(timeline, index).unwrap_or(index), &flow, clock);
@@ -303,6 +308,11 @@ impl Run {
         }
         Some(Reading { timelines, numbers, evicted: self.evicted })
     }
+}
+
+/// Whether a record counts.
+fn matches(filter: &mut Option<Filter>, record: &Record<'_>) -> Result<bool, capture::Error> {
+    filter.as_mut().map_or(Ok(true), |filter| filter.matches(record))
 }
 
 /// Words that begin a BPF expression, or go on with one (pcap-filter(7)).

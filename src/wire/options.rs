@@ -38,9 +38,11 @@ pub(super) fn usual(bytes: &[u8]) -> Option<Option<(u32, u32)>> {
     if bytes.is_empty() {
         return Some(None);
     }
-    let [head @ .., a, b, c, d, e, f, g, h] = bytes else { return None };
-    let numbers = (u32::from_be_bytes([*a, *b, *c, *d]), u32::from_be_bytes([*e, *f, *g, *h]));
-    (*head == TIMESTAMPS_ALONE).then_some(Some(numbers))
+    let (head, numbers) = bytes.split_last_chunk::<8>()?;
+    let numbers = u64::from_be_bytes(*numbers);
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+    let (value, echo) = ((numbers >> 32) as u32, numbers as u32);
+    (*head == TIMESTAMPS_ALONE).then_some(Some((value, echo)))
 }
 
 /// The options in a list of any form.

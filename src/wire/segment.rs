@@ -314,7 +314,10 @@ pub struct Skip {
 
 impl Skip {
     /// That of a frame that nobody has looked at.
-    pub(crate) const UNSEEN: Self = Self { layer: Layer::Link, reason: SkipReason::Opaque, offset: 0 };
+    #[inline]
+    pub(crate) const fn unseen() -> Self {
+        Self { layer: Layer::Link, reason: SkipReason::Opaque, offset: 0 }
+    }
 }
 
 /// A TCP header that names a connection, but contradicts the lengths around it.
@@ -344,6 +347,9 @@ pub enum Decoded<'a> {
 }
 
 impl Decoded<'_> {
-    /// What there is to say of a frame that nobody has looked at.
-    pub(crate) const NOTHING: Self = Self::Skip(Skip::UNSEEN);
+    /// What there is to say of a frame that nobody has looked at: no constant, which would be copied as a whole.
+    #[inline]
+    pub(crate) const fn nothing() -> Self {
+        Self::Skip(Skip::unseen())
+    }
 }
