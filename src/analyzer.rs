@@ -28,7 +28,7 @@ use crate::flow::{Direction, Flow, FrameId, Mark, Notes, Relabel, SegmentKind};
 use crate::time::Timestamp;
 use crate::wire::{Decoded, Fragment, IcmpError, Layer, Segment, Skip};
 use front::Front;
-use shard::{Moment, Shard};
+use shard::{Judged, Moment, Shard};
 
 /// What one record held, and what was made of it.
 #[derive(Clone, Copy, Debug)]
@@ -63,22 +63,12 @@ pub struct Labelled<'a> {
     pub told: Told,
 }
 
-/// What a segment was found to be, of which flow.
-#[derive(Clone, Copy, Debug)]
-struct Judged {
-    flow: u32,
-    direction: Direction,
-    kind: SegmentKind,
-    notes: Notes,
-    told: Told,
-}
-
 impl<'a> Seen<'a> {
-    /// What was seen in a record that says this, where segments were `judged`.
-    #[inline]
-    fn new(decoded: &Decoded<'a>, mark: Mark, judged: Option<Judged>) -> Self {
+    /// What was seen in a record that says this, captured at `mark`, where segments were `judged` and `told` something.
+    #[inline(always)]
+    fn new(decoded: &Decoded<'a>, mark: Mark, judged: Option<Judged>, told: Told) -> Self {
         match (decoded, judged) {
-            (Decoded::Segment(segment), Some(Judged { flow, direction, kind, notes, told })) => {
+            (Decoded::Segment(segment), Some(Judged { flow, direction, kind, notes })) => {
                 Self::Segment(Labelled { flow, direction, kind, notes, mark, segment: *segment, told })
             }
             (Decoded::Segment(_), None) => Self::Skip(Skip::unseen()),
@@ -210,13 +200,16 @@ impl Analyzer {
         ahead.liken();
     }
 
-    /// Takes a record that was looked at. Records are taken in their order.
-    #[inline]
+    /// Takes a record that was looked at. Records are taken in their order. What nobody asks for of what is seen is not put
+    /// together where this becomes part of the function that calls it.
+    #[inline(always)]
     pub fn take<'a>(&mut self, ahead: &Ahead<'a>) -> Seen<'a> {
-        let what = self.front.admit(ahead).map(|errand| errand.what);
         let mark = self.front.mark(&ahead.record);
-        let judged = self.shard.run(what, ahead, mark, Moment { at: 0, clock: self.front.clock() });
-        Seen::new(&ahead.decoded, mark, judged)
+        let what = self.front.admit(ahead, mark).map(|errand| errand.what);
+        let mut told = Told::NOTHING;
+        let moment = Moment { at: 0, clock: self.front.clock() };
+        let judged = self.shard.run(what, ahead, mark, moment, &mut told);
+        Seen::new(&ahead.decoded, mark, judged, told)
     }
 
     /// Judgements on earlier segments made since the last call.

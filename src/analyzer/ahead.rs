@@ -3,6 +3,7 @@
 use crate::capture::Record;
 use crate::flow::Keyed;
 use crate::flow::duplicates::Likeness;
+use crate::flow::table::Hashed;
 use crate::wire::{self, Decoded};
 
 /// A record that is taken a little later. What is said of it stays where it is while that is made out and used: it would be
@@ -12,9 +13,7 @@ pub struct Ahead<'a> {
     pub(super) record: Record<'a>,
     pub(super) decoded: Decoded<'a>,
     /// The ends of a segment.
-    pub(super) keyed: Option<Keyed>,
-    /// Their hash, for the table of one shard.
-    pub(super) hash: u32,
+    pub(super) key: Option<Hashed>,
     /// What copies of it look like.
     pub(super) likeness: Likeness,
 }
@@ -24,7 +23,7 @@ impl<'a> Ahead<'a> {
     #[must_use]
     #[inline]
     pub fn new(record: Record<'a>) -> Self {
-        Self { record, decoded: Decoded::nothing(), keyed: None, hash: 0, likeness: Likeness::default() }
+        Self { record, decoded: Decoded::nothing(), key: None, likeness: Likeness::default() }
     }
 
     /// The record.
@@ -43,15 +42,15 @@ impl<'a> Ahead<'a> {
             if told.is_some() && segment.payload.is_empty() && segment.payload_len > 0 {
                 segment.told = told;
             }
-            self.keyed = Some(Keyed::of(segment));
+            self.key = Some(Hashed::new(Keyed::of(segment)));
         }
     }
 
     /// Tells what copies of it look like.
     #[inline(always)]
     pub(super) fn liken(&mut self) {
-        if let (Decoded::Segment(segment), Some(keyed)) = (&self.decoded, &self.keyed) {
-            self.likeness = Likeness::of(keyed, segment);
+        if let (Decoded::Segment(segment), Some(key)) = (&self.decoded, &self.key) {
+            self.likeness = Likeness::of(key.keyed(), segment);
         }
     }
 }

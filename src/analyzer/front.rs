@@ -72,9 +72,9 @@ impl Front {
         std::hint::black_box(ahead.iter().fold(0, |sum, ahead| sum ^ self.duplicates.touch(ahead.likeness)));
     }
 
-    /// Takes note of a record, and says what it means to a flow, if anything.
+    /// Takes note of a record, captured at `mark`, and says what it means to a flow, if anything.
     #[inline(always)]
-    pub(super) fn admit(&mut self, ahead: &Ahead<'_>) -> Option<Errand> {
+    pub(super) fn admit(&mut self, ahead: &Ahead<'_>, mark: Mark) -> Option<Errand> {
         let record = &ahead.record;
         self.tick(record.time);
         if self.start.is_none_or(|start| record.time < start) {
@@ -84,12 +84,13 @@ impl Front {
             account.records += 1;
             account.pace.add(record.time);
         }
-        let (Decoded::Segment(segment), Some(keyed)) = (&ahead.decoded, &ahead.keyed) else {
+        let (Decoded::Segment(segment), Some(key)) = (&ahead.decoded, &ahead.key) else {
             return self.admit_other(&ahead.decoded, record.frame);
         };
-        let copy_of = self.duplicates.original(ahead.likeness, segment, record.interface, self.mark(record));
-        let fragment = segment.fragment.and_then(|_| self.fragments.first(keyed.fold(), segment));
-        Some(Errand { fold: keyed.fold(), what: What::Segment { copy_of, fragment } })
+        let copy_of = self.duplicates.original(ahead.likeness, segment, record.interface, mark);
+        let fold = key.keyed().fold();
+        let fragment = segment.fragment.and_then(|_| self.fragments.first(fold, segment));
+        Some(Errand { fold, what: What::Segment { copy_of, fragment } })
     }
 
     /// The same for what is no segment.

@@ -7,14 +7,14 @@ use super::front::What;
 use super::numbering::Log;
 use super::partition::{PARTITIONS, Parted};
 use super::streams::Streams;
-use super::{Ahead, FileAccount, Judged, Options};
+use super::{Ahead, FileAccount, Options};
 use crate::capture::Told;
 use crate::flow::classify::{Class, classify};
 use crate::flow::fragments::{Completed, First};
 use crate::flow::store::Store;
-use crate::flow::table::{FlowTable, Place};
+use crate::flow::table::{FlowTable, Hashed, Place};
 use crate::flow::turns::{Budget, TOTAL_BYTES};
-use crate::flow::{Direction, Flow, FlowKey, IcmpEvent, Keyed, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
+use crate::flow::{Direction, Flow, FlowKey, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::seq::Seq;
 use crate::time::Timestamp;
 use crate::wire::{Decoded, Flags, IcmpError, IcmpKind, Segment};
@@ -50,6 +50,15 @@ pub(super) struct Moment {
     pub(super) at: u64,
     /// The greatest time of a record so far.
     pub(super) clock: Timestamp,
+}
+
+/// What a segment was found to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged {
+    pub(super) flow: u32,
+    pub(super) direction: Direction,
+    pub(super) kind: SegmentKind,
+    pub(super) notes: Notes,
 }
 
 /// What the first fragment of a segment said.
@@ -98,29 +107,30 @@ impl Shard {
     #[inline(always)]
     pub(super) fn look_at(&self, ahead: &mut Ahead<'_>) {
         ahead.decode();
-        if let Some(keyed) = &ahead.keyed {
-            ahead.hash = self.table.hash(&keyed.key);
+        if let Some(key) = &mut ahead.key {
+            self.table.prepare(key);
         }
     }
 
     /// Has the memory of these records' flows brought near.
     pub(super) fn touch(&self, ahead: &[Ahead<'_>]) {
-        self.table.touch(ahead.iter().filter(|ahead| ahead.keyed.is_some()).map(|ahead| ahead.hash));
+        self.table.touch(ahead.iter().filter_map(|ahead| ahead.key.as_ref()));
     }
 
-    /// Does what a record means to a flow; what it was found to be, if it is a segment.
+    /// Does what a record means to a flow; what it was found to be, if it is a segment, and what its payload told.
     pub(super) fn run(
         &mut self,
         what: Option<What>,
         ahead: &Ahead<'_>,
         mark: Mark,
         moment: Moment,
+        told: &mut Told,
     ) -> Option<Judged> {
         let mut judged = None;
         match &ahead.decoded {
             Decoded::Segment(segment) => {
-                let keyed = ahead.keyed.as_ref()?;
-                judged = Some(self.segment(segment, keyed, ahead.hash, mark, what, moment.clock));
+                let key = ahead.key.as_ref()?;
+                judged = Some(self.segment(segment, key, mark, what, moment.clock, told));
             }
             Decoded::Fragment(_) => {
                 if let Some(What::Completed(completed)) = what {
@@ -152,24 +162,24 @@ impl Shard {
     fn segment(
         &mut self,
         segment: &Segment<'_>,
-        keyed: &Keyed,
-        hash: u32,
+        key: &Hashed,
         mark: Mark,
         what: Option<What>,
         clock: Timestamp,
+        told: &mut Told,
     ) -> Judged {
         let (copy_of, fragment) = match what {
             Some(What::Segment { copy_of, fragment }) => (copy_of, fragment),
             _ => (None, None),
         };
-        let place = self.table.place(segment, keyed, hash, mark);
+        let place = self.table.place(segment, key, mark);
         let Place { flow: index, direction, .. } = place;
         // What another flow of the same ends had, before this one began, has no copy here.
         let is_here = |original| self.table.flow(index).is_some_and(|flow| original >= flow.first.frame);
         let is_copy = copy_of.is_some_and(is_here);
         let cut = segment.payload.len() < segment.payload_len as usize;
         self.count(segment, mark, is_copy, cut, place.is_new);
-        let (mut class, mut told) = (Class::default(), Told::NOTHING);
+        let mut class = Class::default();
         if let Some(flow) = self.table.flow_mut(index) {
             class = if is_copy {
                 Class { kind: Some(SegmentKind::DuplicateFrame), ..Class::default() }
@@ -179,9 +189,9 @@ impl Shard {
             if place.is_reuse {
                 class.notes |= Notes::PORT_REUSE;
             }
-            let shared = Shared { relabels: &mut self.relabels, heads: self.budgets.of(keyed.fold()) };
+            let shared = Shared { relabels: &mut self.relabels, heads: self.budgets.of(key.keyed().fold()) };
             let octet = flow.end(direction).lone_octet(segment);
-            told = Told { octet, ..flow.apply(direction, segment, mark, class, shared) };
+            *told = Told { octet, ..flow.apply(direction, segment, mark, class, shared) };
             // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
             let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
             if self.options.number_streams && dissected {
@@ -196,7 +206,7 @@ impl Shard {
             self.begin(fragment, index, direction, segment, mark);
         }
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
-        Judged { flow: index, direction, kind, notes: class.notes, told }
+        Judged { flow: index, direction, kind, notes: class.notes }
     }
 
     /// Takes note of an attempt that began, or became a connection.

@@ -148,7 +148,8 @@ impl Spread {
         let mut ahead = Ahead::new(*record);
         ahead.decode();
         ahead.liken();
-        let Some(Errand { fold, what }) = front.admit(&ahead) else { return };
+        let mark = front.mark(record);
+        let Some(Errand { fold, what }) = front.admit(&ahead, mark) else { return };
         let worker = partition(fold) % self.workers.len().max(1);
         let Some(worker) = self.workers.get_mut(worker) else { return };
         let clock = front.clock();
@@ -281,7 +282,8 @@ fn analyse(shard: &mut Shard, file: u32, base: u64, memory: &[u8], items: &[Item
         for (ahead, item) in ahead.drain(..).zip(items) {
             let mark = Mark { time: item.time, frame: FrameId::new(file, item.frame) };
             let moment = Moment { at: base.saturating_add(item.frame), clock: item.clock };
-            shard.run(Some(item.what), &ahead, mark, moment);
+            let mut told = Told::NOTHING;
+            shard.run(Some(item.what), &ahead, mark, moment, &mut told);
             shard.relabels.clear();
         }
     }

@@ -30,6 +30,7 @@ enum Lengths {
 }
 
 /// A classic pcap file.
+#[derive(Clone, Copy)]
 pub(super) struct Pcap {
     order: ByteOrder,
     nanos_per_tick: i64,

@@ -211,6 +211,7 @@ impl Reader {
     /// Goes on with the records of a pcap file that stand in the window.
     fn fill_records(&mut self, most: usize) {
         let Self { window, walk: Walk::Pcap(pcap), info, batch, .. } = self else { return };
+        let pcap = *pcap;
         let (bytes, place) = (window.bytes(), window.place());
         let mut taken = 0;
         while batch.len() < most
@@ -225,9 +226,7 @@ impl Reader {
 
     /// Goes on with the blocks of a pcapng file that stand in the window.
     fn fill_blocks(&mut self, most: usize) -> Result<(), Error> {
-        while self.batch.len() < most
-            && matches!(&self.walk, Walk::Pcapng(pcapng) if pcapng.is_at_hand(&self.window))
-        {
+        while self.batch.len() < most && matches!(&self.walk, Walk::Pcapng(pcapng) if pcapng.is_at_hand(&self.window)) {
             match self.find()? {
                 Some(found) => self.enter(found),
                 None => break,

@@ -17,6 +17,29 @@ pub struct FlowTable {
     store: Store,
 }
 
+/// The key of a segment, hashed for one table.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashed {
+    keyed: Keyed,
+    hash: u32,
+}
+
+impl Hashed {
+    /// A key that is not hashed yet.
+    #[must_use]
+    #[inline]
+    pub const fn new(keyed: Keyed) -> Self {
+        Self { keyed, hash: 0 }
+    }
+
+    /// The key of the segment.
+    #[must_use]
+    #[inline]
+    pub const fn keyed(&self) -> &Keyed {
+        &self.keyed
+    }
+}
+
 /// Where a segment belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -39,58 +62,48 @@ impl FlowTable {
         Self { index: Index::default(), store: Store::new(awake) }
     }
 
-    /// A hash of `key`, for this table alone.
-    #[must_use]
+    /// Hashes `key` for this table.
     #[inline]
-    pub fn hash(&self, key: &FlowKey) -> u32 {
-        self.index.hash(key)
+    pub fn prepare(&self, key: &mut Hashed) {
+        key.hash = self.index.hash(&key.keyed.key);
     }
 
     /// Reads something of each flow's memory, so that it is at hand when [`place`](Self::place) asks for it: the same steps
     /// for all flows together, since what does not depend on each other is fetched at the same time.
-    pub fn touch(&self, hashes: impl Iterator<Item = u32>) {
+    pub fn touch<'a>(&self, keys: impl Iterator<Item = &'a Hashed>) {
         let mut numbers = [None; AHEAD];
-        for (number, hash) in numbers.iter_mut().zip(hashes) {
-            *number = self.index.peek(hash);
+        for (number, key) in numbers.iter_mut().zip(keys) {
+            *number = self.index.peek(key.hash);
         }
         self.store.touch(&numbers);
     }
 
-    /// The flow of `segment`, whose ends are `keyed` and hash to `hash`; created if there is none or if the segment opens a new
-    /// generation (rule 20).
+    /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
     #[inline]
-    pub fn place(&mut self, segment: &Segment<'_>, keyed: &Keyed, hash: u32, mark: Mark) -> Place {
+    pub fn place(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark) -> Place {
         let store = &self.store;
-        let found = self.index.find(hash, |number| store.has_key(number, &keyed.key));
+        let found = self.index.find(key.hash, |number| store.has_key(number, &key.keyed.key));
         let mut opening = Opening::First;
         if let Some(number) = found
             && let Some(flow) = self.store.wake(number)
         {
-            let direction = flow.direction(keyed.from_low);
+            let direction = flow.direction(key.keyed.from_low);
             opening = opens_generation(flow, direction, segment, mark);
             if opening == Opening::None {
                 return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
             }
         }
-        self.open(segment, keyed, hash, mark, found, opening)
+        self.open(segment, key, mark, found, opening)
     }
 
     /// Opens a flow, in the place of the one that `found` is the number of.
-    fn open(
-        &mut self,
-        segment: &Segment<'_>,
-        keyed: &Keyed,
-        hash: u32,
-        mark: Mark,
-        found: Option<u32>,
-        opening: Opening,
-    ) -> Place {
+    fn open(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark, found: Option<u32>, opening: Opening) -> Place {
+        let Hashed { keyed: Keyed { key, from_low, .. }, hash } = *key;
         let next = self.store.next();
         match found {
             Some(number) => self.index.replace(hash, |flow| flow == number, next),
             None => self.index.insert(hash, next),
         }
-        let Keyed { key, from_low, .. } = *keyed;
         let mut flow = Flow::new(key, from_low, segment, mark);
         let direction = flow.direction(from_low);
         let stream = match opening {

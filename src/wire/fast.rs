@@ -10,14 +10,21 @@ use crate::seq::Seq;
 
 const TCP_LEN: usize = 20;
 
+/// What the link layer says.
+struct Link<'a> {
+    src_mac: &'a [u8; 6],
+    dst_mac: &'a [u8; 6],
+    vlan: Option<u16>,
+}
+
 /// What the layers below TCP say.
-struct Below {
+struct Below<'a> {
     src: IpAddr,
     dst: IpAddr,
     hop_limit: u8,
     ip_id: Option<u16>,
     dont_fragment: bool,
-    link: LinkInfo,
+    link: Link<'a>,
 }
 
 /// What was captured behind an IP header.
@@ -43,7 +50,7 @@ pub(super) fn ethernet<'a>(frame: &'a [u8], decoded: &mut Decoded<'a>) -> Option
         vlan = Some(u16::from_be_bytes(*tag) & 0x0fff);
         (ether_type, rest) = (behind_tag, behind);
     }
-    let link = LinkInfo { src_mac: Some(*src_mac), dst_mac: Some(*dst_mac), vlan, packet_type: None, if_index: None };
+    let link = Link { src_mac, dst_mac, vlan };
     match ether_type {
         [0x08, 0x00] => ipv4(rest, link, decoded),
         [0x86, 0xdd] => ipv6(rest, link, decoded),
@@ -52,7 +59,7 @@ pub(super) fn ethernet<'a>(frame: &'a [u8], decoded: &mut Decoded<'a>) -> Option
 }
 
 #[inline(always)]
-fn ipv4<'a>(bytes: &'a [u8], link: LinkInfo, decoded: &mut Decoded<'a>) -> Option<()> {
+fn ipv4<'a>(bytes: &'a [u8], link: Link<'_>, decoded: &mut Decoded<'a>) -> Option<()> {
     let (header, behind) = bytes.split_first_chunk::<20>()?;
     let [0x45, _, l0, l1, i0, i1, f0, f1, hop_limit, ip::TCP, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = header else {
         return None;
@@ -70,12 +77,12 @@ fn ipv4<'a>(bytes: &'a [u8], link: LinkInfo, decoded: &mut Decoded<'a>) -> Optio
         dont_fragment: f0 & 0x40 != 0,
         link,
     };
-    segment(&body(behind, wire_len)?, below, decoded);
+    segment(&body(behind, wire_len)?, &below, decoded);
     Some(())
 }
 
 #[inline]
-fn ipv6<'a>(bytes: &'a [u8], link: LinkInfo, decoded: &mut Decoded<'a>) -> Option<()> {
+fn ipv6<'a>(bytes: &'a [u8], link: Link<'_>, decoded: &mut Decoded<'a>) -> Option<()> {
     let (header, rest) = bytes.split_first_chunk::<8>()?;
     let [0x60..=0x6f, _, _, _, l0, l1, ip::TCP, hop_limit] = header else { return None };
     let (src, rest) = rest.split_first_chunk::<16>()?;
@@ -92,7 +99,7 @@ fn ipv6<'a>(bytes: &'a [u8], link: LinkInfo, decoded: &mut Decoded<'a>) -> Optio
         dont_fragment: true,
         link,
     };
-    segment(&body(behind, wire_len)?, below, decoded);
+    segment(&body(behind, wire_len)?, &below, decoded);
     Some(())
 }
 
@@ -111,7 +118,7 @@ fn body(behind: &[u8], wire_len: u32) -> Option<Body<'_>> {
 }
 
 #[inline(always)]
-fn segment<'a>(body: &Body<'a>, below: Below, decoded: &mut Decoded<'a>) {
+fn segment<'a>(body: &Body<'a>, below: &Below<'_>, decoded: &mut Decoded<'a>) {
     let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = *body.header;
     let usual = usual(body.option_bytes);
     *decoded = Decoded::Segment(Segment {
@@ -131,7 +138,13 @@ fn segment<'a>(body: &Body<'a>, below: Below, decoded: &mut Decoded<'a>) {
         ip_id: below.ip_id,
         dont_fragment: below.dont_fragment,
         fragment: None,
-        link: below.link,
+        link: LinkInfo {
+            src_mac: Some(*below.link.src_mac),
+            dst_mac: Some(*below.link.dst_mac),
+            vlan: below.link.vlan,
+            packet_type: None,
+            if_index: None,
+        },
         tunnel: None,
         told: None,
     });
