@@ -275,12 +275,16 @@ impl CaptureInfo {
         if self.link_types.first() != Some(&link) {
             self.note_link(link);
         }
-        let captured = u32::try_from(captured).unwrap_or(u32::MAX);
-        if captured < original_len {
-            self.snaplen_cuts.count += 1;
-            let smallest = &mut self.snaplen_cuts.smallest;
-            *smallest = Some(smallest.map_or(captured, |least| least.min(captured)));
+        if captured < original_len as usize {
+            self.note_cut(captured);
         }
+    }
+
+    fn note_cut(&mut self, captured: usize) {
+        let captured = u32::try_from(captured).unwrap_or(u32::MAX);
+        self.snaplen_cuts.count += 1;
+        let smallest = &mut self.snaplen_cuts.smallest;
+        *smallest = Some(smallest.map_or(captured, |least| least.min(captured)));
     }
 
     #[cold]

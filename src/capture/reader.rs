@@ -88,6 +88,8 @@ pub struct Reader {
     peeked: Option<Found>,
     ended: bool,
     batch: Vec<Entry>,
+    /// What comments said that octets of these records told.
+    told: Vec<Told>,
     meter: Arc<Meter>,
     total: Option<u64>,
 }
@@ -100,13 +102,14 @@ struct Entry {
     interface: u32,
     original_len: u32,
     places: Range<usize>,
-    told: Option<Box<Told>>,
+    /// How much was told up to this record; 0 where nothing was told of it.
+    told: u32,
 }
 
 impl Entry {
-    /// Numbers a record that stands at `start` of the buffer, and takes note of it.
+    /// Numbers a record that stands at `start` of the buffer, and takes note of it and of what was told of it.
     #[inline]
-    fn new(found: Found, start: usize, info: &mut CaptureInfo) -> Self {
+    fn new(found: Found, start: usize, info: &mut CaptureInfo, tales: &mut Vec<Told>) -> Self {
         info.frames += 1;
         let frame = info.frames;
         let time = match found.time {
@@ -118,6 +121,10 @@ impl Entry {
         };
         info.note_record(found.link, found.data.len(), found.original_len);
         let Found { link, interface, original_len, data, told, .. } = found;
+        let told = told.map_or(0, |told| {
+            tales.push(*told);
+            u32::try_from(tales.len()).unwrap_or(0)
+        });
         Self { time, frame, link, interface, original_len, places: start + data.start..start + data.end, told }
     }
 }
@@ -171,7 +178,7 @@ impl Reader {
             Err(error) => return Err(unreadable(name, compression, &meter, error)),
         };
         let info = CaptureInfo::new(name, Format { container, compression });
-        Ok(Self { window, walk, info, peeked: None, ended: false, batch: Vec::new(), meter, total })
+        Ok(Self { window, walk, info, peeked: None, ended: false, batch: Vec::new(), told: Vec::new(), meter, total })
     }
 
     /// Has a compressed file decompressed by another thread from here on. A pipe is left alone: its end is waited for
@@ -200,6 +207,7 @@ impl Reader {
     /// If the source fails.
     pub fn fill(&mut self, most: usize) -> Result<(), Error> {
         self.batch.clear();
+        self.told.clear();
         let Some(first) = self.peeked.take().map_or_else(|| self.find(), |found| Ok(Some(found)))? else {
             return Ok(());
         };
@@ -210,7 +218,7 @@ impl Reader {
 
     /// Goes on with the records of a pcap file that stand in the window.
     fn fill_records(&mut self, most: usize) {
-        let Self { window, walk: Walk::Pcap(pcap), info, batch, .. } = self else { return };
+        let Self { window, walk: Walk::Pcap(pcap), info, batch, told, .. } = self else { return };
         let pcap = *pcap;
         let (bytes, place) = (window.bytes(), window.place());
         let mut taken = 0;
@@ -219,7 +227,7 @@ impl Reader {
         {
             let start = place + taken;
             taken += found.total;
-            batch.push(Entry::new(found, start, info));
+            batch.push(Entry::new(found, start, info, told));
         }
         window.take(taken);
     }
@@ -244,7 +252,7 @@ impl Reader {
             interface: entry.interface,
             data: self.window.at(entry.places.clone()),
             original_len: entry.original_len,
-            told: entry.told.as_deref(),
+            told: (entry.told as usize).checked_sub(1).and_then(|number| self.told.get(number)),
         })
     }
 
@@ -263,7 +271,7 @@ impl Reader {
     /// Takes a record out of the window and numbers it.
     fn enter(&mut self, found: Found) {
         let total = found.total;
-        self.batch.push(Entry::new(found, self.window.place(), &mut self.info));
+        self.batch.push(Entry::new(found, self.window.place(), &mut self.info, &mut self.told));
         self.window.take(total);
     }
 
