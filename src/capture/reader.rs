@@ -108,7 +108,7 @@ struct Entry {
 
 impl Entry {
     /// Numbers a record that stands at `start` of the buffer, and takes note of it and of what was told of it.
-    #[inline]
+    #[inline(always)]
     fn new(found: Found, start: usize, info: &mut CaptureInfo, tales: &mut Vec<Told>) -> Self {
         info.frames += 1;
         let frame = info.frames;
