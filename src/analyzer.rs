@@ -4,6 +4,7 @@
 //! and a live run over the same packets see the same thing. What depends on the order of all records is done in `front`, what
 //! depends on the order of the segments of one flow in `shard`: so [`spread`] can have several threads do the latter.
 
+mod ahead;
 mod attempts;
 mod eviction;
 mod front;
@@ -17,20 +18,21 @@ mod traffic;
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
+pub use ahead::Ahead;
 pub use traffic::{Pace, Traffic};
 
 use crate::capture::{Record, Told};
 use crate::flow::joined::Joined;
 use crate::flow::store::{AWAKE, Store};
-use crate::flow::table::Hashed;
 use crate::flow::{Direction, Flow, FrameId, Mark, Notes, Relabel, SegmentKind};
 use crate::time::Timestamp;
 use crate::wire::{Decoded, Fragment, IcmpError, Layer, Segment, Skip};
 use front::Front;
-use shard::{Moment, Shard};
+use shard::{Judged, Moment, Shard};
 
 /// What one record held, and what was made of it.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "what is seen is a segment, nearly always")]
 pub enum Seen<'a> {
     /// A segment, classified.
     Segment(Labelled<'a>),
@@ -59,6 +61,23 @@ pub struct Labelled<'a> {
     pub segment: Segment<'a>,
     /// What its payload told that verdicts may rest on.
     pub told: Told,
+}
+
+impl<'a> Seen<'a> {
+    /// What was seen in a record that says this, captured at `mark`, where segments were `judged` and `told` something.
+    #[inline(always)]
+    fn new(decoded: &Decoded<'a>, mark: Mark, judged: Option<Judged>, told: Told) -> Self {
+        match (decoded, judged) {
+            (Decoded::Segment(segment), Some(Judged { flow, direction, kind, notes })) => {
+                Self::Segment(Labelled { flow, direction, kind, notes, mark, segment: *segment, told })
+            }
+            (Decoded::Segment(_), None) => Self::Skip(Skip::unseen()),
+            (Decoded::Fragment(fragment), _) => Self::Fragment(*fragment),
+            (Decoded::Icmp(error), _) => Self::Icmp(*error),
+            (Decoded::Damaged(damaged), _) => Self::Skip(damaged.skip),
+            (Decoded::Skip(skip), _) => Self::Skip(*skip),
+        }
+    }
 }
 
 /// What was passed over for one reason.
@@ -126,22 +145,6 @@ impl Default for Options {
     }
 }
 
-/// A record that was looked at and not yet taken.
-#[derive(Clone, Copy, Debug)]
-pub struct Ahead<'a> {
-    record: Record<'a>,
-    decoded: Decoded<'a>,
-    key: Option<Hashed>,
-}
-
-impl<'a> Ahead<'a> {
-    /// The record.
-    #[must_use]
-    pub const fn record(&self) -> Record<'a> {
-        self.record
-    }
-}
-
 /// The analysis of one timeline.
 pub struct Analyzer {
     front: Front,
@@ -178,30 +181,39 @@ impl Analyzer {
 
     /// Takes one record.
     pub fn push<'a>(&mut self, record: &Record<'a>) -> Seen<'a> {
-        self.take(&self.look_ahead(*record))
+        let mut ahead = Ahead::new(*record);
+        self.look_at(&mut ahead);
+        self.take(&ahead)
     }
 
-    /// Looks at a record that is taken a little later: all that can be said of it without its flow.
-    #[must_use]
-    pub fn look_ahead<'a>(&self, record: Record<'a>) -> Ahead<'a> {
-        self.shard.look_ahead(record)
-    }
-
-    /// Has the memory of these records' flows brought near, all at a time: it is far away in a capture of many flows,
-    /// and waiting for one after the other is what reading such a capture costs most.
-    pub fn touch(&self, ahead: &[Ahead<'_>]) {
-        self.front.touch(ahead.iter().map(|ahead| &ahead.decoded));
+    /// Looks at records that are taken a little later, and has the memory of their flows brought near, all at a time: it is
+    /// far away in a capture of many flows, and waiting for one after the other is what reading such a capture costs most.
+    pub fn look_ahead(&self, ahead: &mut [Ahead<'_>]) {
+        ahead.iter_mut().for_each(|ahead| self.look_at(ahead));
+        self.front.touch(ahead);
         self.shard.touch(ahead);
     }
 
-    /// Takes a record that was looked at. Records are taken in their order.
+    #[inline(always)]
+    fn look_at(&self, ahead: &mut Ahead<'_>) {
+        self.shard.look_at(ahead);
+        ahead.liken();
+    }
+
+    /// Takes a record that was looked at. Records are taken in their order. What nobody asks for of what is seen is not put
+    /// together where this becomes part of the function that calls it.
+    #[inline(always)]
     pub fn take<'a>(&mut self, ahead: &Ahead<'a>) -> Seen<'a> {
-        let errand = self.front.admit(&ahead.record, &ahead.decoded, ahead.key.as_ref().map(Hashed::keyed));
         let mark = self.front.mark(&ahead.record);
-        self.shard.run(errand.map(|errand| errand.what), ahead, mark, Moment { at: 0, clock: self.front.clock() })
+        let what = self.front.admit(ahead, mark).map(|errand| errand.what);
+        let mut told = Told::NOTHING;
+        let moment = Moment { at: 0, clock: self.front.clock() };
+        let judged = self.shard.run(what, ahead, mark, moment, &mut told);
+        Seen::new(&ahead.decoded, mark, judged, told)
     }
 
     /// Judgements on earlier segments made since the last call.
+    #[inline]
     pub fn drain_relabels(&mut self) -> impl Iterator<Item = Relabel> + '_ {
         self.shard.relabels.drain(..)
     }
@@ -247,8 +259,16 @@ impl Analyzer {
         Some(flow)
     }
 
+    /// Whether a flow has left or must leave, where `most` are held: then it is time for [`hold_to`](Self::hold_to).
+    #[must_use]
+    #[inline]
+    pub const fn holds_more(&self, most: usize) -> bool {
+        !self.shard.gone.is_empty() || self.shard.table.len() > most
+    }
+
     /// Holds the number of flows to `most`: when there are more, an eighth of them leaves, the closed ones first. Each is
     /// handed to `gone` with its number, decided as far as it can be; so are the attempts that had to leave since the last call.
+    #[cold]
     pub fn hold_to(&mut self, most: usize, mut gone: impl FnMut(u32, Flow)) {
         self.shard.gone.drain(..).for_each(|(number, flow)| gone(number, flow));
         if self.shard.table.len() <= most {

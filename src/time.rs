@@ -19,8 +19,13 @@ impl Nanos {
     const SIGN: u64 = 1 << 63;
 
     const fn new(nanos: i64) -> Self {
-        match NonZeroU64::new(nanos.cast_unsigned() ^ Self::SIGN) {
-            Some(shifted) => Self(shifted),
+        Self::shifted(nanos.cast_unsigned() ^ Self::SIGN)
+    }
+
+    #[inline]
+    const fn shifted(count: u64) -> Self {
+        match NonZeroU64::new(count) {
+            Some(count) => Self(count),
             None => Self(NonZeroU64::MIN),
         }
     }
@@ -61,8 +66,13 @@ impl Timestamp {
 
     /// Time from `earlier` to `self`; negative where the capture's clock ran backwards.
     #[must_use]
+    #[inline]
     pub const fn since(self, earlier: Self) -> Span {
-        Span::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
+        // Nearly always time goes on, and by less than centuries; both counts are shifted by the same.
+        match self.0.0.get().checked_sub(earlier.0.0.get()) {
+            Some(nanos) if nanos < Nanos::SIGN => Span(Nanos::shifted(nanos | Nanos::SIGN)),
+            _ => Span::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos())),
+        }
     }
 
     /// `self` moved by `span`.
@@ -151,6 +161,13 @@ impl Span {
         Self::from_nanos(self.as_nanos().saturating_sub(other.as_nanos()))
     }
 
+    /// How many nanoseconds `self` and `other` differ by.
+    #[must_use]
+    pub const fn apart(self, other: Self) -> u64 {
+        // Both counts are shifted by the same.
+        self.0.0.get().abs_diff(other.0.0.get())
+    }
+
     /// The length without its sign.
     #[must_use]
     pub const fn abs(self) -> Self {
@@ -176,6 +193,12 @@ mod tests {
         assert_eq!(early.as_nanos(), i64::MIN + 1, "the least count stands for the one below it");
         assert_eq!(size_of::<Option<Timestamp>>(), 8);
         assert_eq!(early.since(late), Span::from_nanos(i64::MIN));
+        assert_eq!(late.since(Timestamp::from_nanos(-1)), Span::from_nanos(i64::MAX), "just too long");
+        assert_eq!(late.since(Timestamp::from_nanos(0)), Span::from_nanos(i64::MAX));
+        assert_eq!(Timestamp::from_nanos(-9).since(Timestamp::from_nanos(-11)), Span::from_nanos(2));
+        assert_eq!(Timestamp::from_nanos(-11).since(Timestamp::from_nanos(-9)), Span::from_nanos(-2));
+        assert_eq!(Span::from_nanos(-3).apart(Span::from_nanos(4)), 7);
+        assert_eq!(Span::from_nanos(i64::MAX).apart(Span::from_nanos(-i64::MAX)), u64::MAX - 1);
         assert_eq!(late.plus(Span::from_secs(1)), late);
         assert_eq!(Span::from_secs(i64::MAX), Span::from_nanos(i64::MAX));
         assert_eq!(Timestamp::from_nanos_saturating(i128::MAX), late);

@@ -37,13 +37,24 @@ const MAX_HEADERS: u8 = 64;
 ///
 /// Bytes that cannot be decoded are a [`Skip`] with layer, reason and offset; nothing fails and nothing is allocated.
 #[must_use]
+#[inline(never)]
 pub fn decode(link: LinkType, data: &[u8], original_len: u32) -> Decoded<'_> {
+    let mut decoded = Decoded::nothing();
+    decode_into(&mut decoded, link, data, original_len);
+    decoded
+}
+
+/// The same, to where it stays: what a frame says takes some two hundred bytes, which are worth not being moved.
+#[inline(always)]
+pub(crate) fn decode_into<'a>(decoded: &mut Decoded<'a>, link: LinkType, data: &'a [u8], original_len: u32) {
     const ETHERNET: LinkType = LinkType(1);
-    let segment = if link == ETHERNET { fast::ethernet(data) } else { None };
-    segment.map_or_else(|| decode_any(link, data, original_len), Decoded::Segment)
+    if link != ETHERNET || fast::ethernet(data, decoded).is_none() {
+        *decoded = decode_any(link, data, original_len);
+    }
 }
 
 /// The same by the general way, header by header.
+#[inline(never)]
 fn decode_any(link: LinkType, data: &[u8], original_len: u32) -> Decoded<'_> {
     let at = Cursor::new(data, original_len);
     let mut outer = Outer::default();

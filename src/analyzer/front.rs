@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::{FileAccount, SkipCount};
+use super::{Ahead, FileAccount, SkipCount};
 use crate::capture::Record;
 use crate::flow::duplicates::Duplicates;
 use crate::flow::fragments::{Completed, First, Fragments};
@@ -62,50 +62,53 @@ impl Front {
     }
 
     /// When and where `record` was captured.
+    #[inline]
     pub(super) fn mark(&self, record: &Record<'_>) -> Mark {
         Mark { time: record.time, frame: FrameId::new(self.file, record.frame) }
     }
 
     /// Has the memory brought near in which copies of these segments are looked for.
-    pub(super) fn touch<'a>(&self, decoded: impl Iterator<Item = &'a Decoded<'a>>) {
-        let of = |decoded: &Decoded<'_>| match decoded {
-            Decoded::Segment(segment) => self.duplicates.touch(segment),
-            _ => 0,
-        };
-        std::hint::black_box(decoded.fold(0, |sum, decoded| sum ^ of(decoded)));
+    pub(super) fn touch(&self, ahead: &[Ahead<'_>]) {
+        std::hint::black_box(ahead.iter().fold(0, |sum, ahead| sum ^ self.duplicates.touch(ahead.likeness)));
     }
 
-    /// Takes note of a record, and says what it means to a flow, if anything; `keyed` are the ends of a segment.
-    pub(super) fn admit(
-        &mut self,
-        record: &Record<'_>,
-        decoded: &Decoded<'_>,
-        keyed: Option<&Keyed>,
-    ) -> Option<Errand> {
+    /// Takes note of a record, captured at `mark`, and says what it means to a flow, if anything.
+    #[inline(always)]
+    pub(super) fn admit(&mut self, ahead: &Ahead<'_>, mark: Mark) -> Option<Errand> {
+        let record = &ahead.record;
         self.tick(record.time);
-        self.start = Some(self.start.map_or(record.time, |start| start.min(record.time)));
-        self.account(|account| {
+        if self.start.is_none_or(|start| record.time < start) {
+            self.start = Some(record.time);
+        }
+        if let Some(account) = self.accounts.get_mut(self.file as usize) {
             account.records += 1;
             account.pace.add(record.time);
-        });
+        }
+        let (Decoded::Segment(segment), Some(key)) = (&ahead.decoded, &ahead.key) else {
+            return self.admit_other(&ahead.decoded, record.frame);
+        };
+        let copy_of = self.duplicates.original(ahead.likeness, segment, record.interface, mark);
+        let fold = key.keyed().fold();
+        let fragment = segment.fragment.and_then(|_| self.fragments.first(fold, segment));
+        Some(Errand { fold, what: What::Segment { copy_of, fragment } })
+    }
+
+    /// The same for what is no segment.
+    #[inline(never)]
+    fn admit_other(&mut self, decoded: &Decoded<'_>, frame: u64) -> Option<Errand> {
         match decoded {
-            Decoded::Segment(segment) => {
-                let keyed = keyed?;
-                let copy_of = self.duplicates.original(keyed, segment, record.interface, self.mark(record));
-                let fragment = segment.fragment.and_then(|_| self.fragments.first(keyed.fold(), segment));
-                Some(Errand { fold: keyed.fold(), what: What::Segment { copy_of, fragment } })
-            }
+            Decoded::Segment(_) => None,
             Decoded::Fragment(fragment) => {
                 let (fold, completed) = self.fragments.further(fragment)?;
                 Some(Errand { fold, what: What::Completed(completed) })
             }
             Decoded::Icmp(error) => Some(named(error.src, error.dst)),
             Decoded::Damaged(damaged) => {
-                self.count_skip(damaged.skip, record.frame);
+                self.count_skip(damaged.skip, frame);
                 Some(named(damaged.src, damaged.dst))
             }
             Decoded::Skip(skip) => {
-                self.count_skip(*skip, record.frame);
+                self.count_skip(*skip, frame);
                 None
             }
         }
@@ -138,12 +141,8 @@ impl Front {
 
     fn count_skip(&mut self, skip: Skip, frame: u64) {
         let first = SkipCount { count: 0, first: FrameId::new(self.file, frame), example: skip };
-        self.account(|account| account.skips.entry((skip.layer, reason_kind(skip.reason))).or_insert(first).count += 1);
-    }
-
-    fn account(&mut self, count: impl FnOnce(&mut FileAccount)) {
         if let Some(account) = self.accounts.get_mut(self.file as usize) {
-            count(account);
+            account.skips.entry((skip.layer, reason_kind(skip.reason))).or_insert(first).count += 1;
         }
     }
 }

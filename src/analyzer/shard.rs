@@ -7,17 +7,17 @@ use super::front::What;
 use super::numbering::Log;
 use super::partition::{PARTITIONS, Parted};
 use super::streams::Streams;
-use super::{Ahead, FileAccount, Labelled, Options, Seen};
-use crate::capture::{Record, Told};
+use super::{Ahead, FileAccount, Options};
+use crate::capture::Told;
 use crate::flow::classify::{Class, classify};
 use crate::flow::fragments::{Completed, First};
 use crate::flow::store::Store;
 use crate::flow::table::{FlowTable, Hashed, Place};
 use crate::flow::turns::{Budget, TOTAL_BYTES};
-use crate::flow::{Direction, Flow, FlowKey, IcmpEvent, Keyed, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
+use crate::flow::{Direction, Flow, FlowKey, IcmpEvent, Mark, Notes, Relabel, SegmentKind, Shared, Socket};
 use crate::seq::Seq;
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded, Flags, IcmpError, IcmpKind, Segment};
+use crate::wire::{Decoded, Flags, IcmpError, IcmpKind, Segment};
 
 /// ICMP redirect (RFC 792): Wireshark reads no more of its quote than the ports.
 const REDIRECT: u8 = 5;
@@ -50,6 +50,15 @@ pub(super) struct Moment {
     pub(super) at: u64,
     /// The greatest time of a record so far.
     pub(super) clock: Timestamp,
+}
+
+/// What a segment was found to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged {
+    pub(super) flow: u32,
+    pub(super) direction: Direction,
+    pub(super) kind: SegmentKind,
+    pub(super) notes: Notes,
 }
 
 /// What the first fragment of a segment said.
@@ -95,17 +104,12 @@ impl Shard {
     }
 
     /// Looks at a record: all that can be said of it without its flow.
-    pub(super) fn look_ahead<'a>(&self, record: Record<'a>) -> Ahead<'a> {
-        let mut decoded = wire::decode(record.link, record.data, record.original_len);
-        if let Decoded::Segment(segment) = &mut decoded {
-            // Octets that are here speak for themselves.
-            segment.told = record.told.filter(|_| segment.payload.is_empty() && segment.payload_len > 0);
+    #[inline(always)]
+    pub(super) fn look_at(&self, ahead: &mut Ahead<'_>) {
+        ahead.decode();
+        if let Some(key) = &mut ahead.key {
+            self.table.prepare(key);
         }
-        let key = match &decoded {
-            Decoded::Segment(segment) => Some(self.table.hash(Keyed::of(segment))),
-            _ => None,
-        };
-        Ahead { record, decoded, key }
     }
 
     /// Has the memory of these records' flows brought near.
@@ -113,34 +117,35 @@ impl Shard {
         self.table.touch(ahead.iter().filter_map(|ahead| ahead.key.as_ref()));
     }
 
-    /// Does what a record means to a flow.
-    pub(super) fn run<'a>(&mut self, what: Option<What>, ahead: &Ahead<'a>, mark: Mark, moment: Moment) -> Seen<'a> {
-        let seen = match &ahead.decoded {
+    /// Does what a record means to a flow; what it was found to be, if it is a segment, and what its payload told.
+    pub(super) fn run(
+        &mut self,
+        what: Option<What>,
+        ahead: &Ahead<'_>,
+        mark: Mark,
+        moment: Moment,
+        told: &mut Told,
+    ) -> Option<Judged> {
+        let mut judged = None;
+        match &ahead.decoded {
             Decoded::Segment(segment) => {
-                let key = ahead.key.unwrap_or_else(|| self.table.hash(Keyed::of(segment)));
-                Seen::Segment(self.segment(segment, &key, mark, what, moment.clock))
+                let key = ahead.key.as_ref()?;
+                judged = Some(self.segment(segment, key, mark, what, moment.clock, told));
             }
-            Decoded::Fragment(fragment) => {
+            Decoded::Fragment(_) => {
                 if let Some(What::Completed(completed)) = what {
                     self.complete(completed, mark);
                 }
-                Seen::Fragment(*fragment)
             }
-            Decoded::Icmp(error) => {
-                self.icmp(error, mark);
-                Seen::Icmp(*error)
-            }
-            Decoded::Damaged(damaged) => {
-                // Wireshark shows a stream for it, which later segments of the connection share.
-                self.reserve_stream(damaged.src, damaged.dst);
-                Seen::Skip(damaged.skip)
-            }
-            Decoded::Skip(skip) => Seen::Skip(*skip),
-        };
+            Decoded::Icmp(error) => self.icmp(error, mark),
+            // Wireshark shows a stream for it, which later segments of the connection share.
+            Decoded::Damaged(damaged) => self.reserve_stream(damaged.src, damaged.dst),
+            Decoded::Skip(_) => {}
+        }
         if let Some(log) = &mut self.log {
             log.note(moment.at, self.table.total(), self.streams.given());
         }
-        seen
+        judged
     }
 
     /// What there is when the capture has ended.
@@ -154,14 +159,15 @@ impl Shard {
         }
     }
 
-    fn segment<'a>(
+    fn segment(
         &mut self,
-        segment: &Segment<'a>,
+        segment: &Segment<'_>,
         key: &Hashed,
         mark: Mark,
         what: Option<What>,
         clock: Timestamp,
-    ) -> Labelled<'a> {
+        told: &mut Told,
+    ) -> Judged {
         let (copy_of, fragment) = match what {
             Some(What::Segment { copy_of, fragment }) => (copy_of, fragment),
             _ => (None, None),
@@ -173,7 +179,7 @@ impl Shard {
         let is_copy = copy_of.is_some_and(is_here);
         let cut = segment.payload.len() < segment.payload_len as usize;
         self.count(segment, mark, is_copy, cut, place.is_new);
-        let (mut class, mut told) = (Class::default(), Told::NOTHING);
+        let mut class = Class::default();
         if let Some(flow) = self.table.flow_mut(index) {
             class = if is_copy {
                 Class { kind: Some(SegmentKind::DuplicateFrame), ..Class::default() }
@@ -185,7 +191,7 @@ impl Shard {
             }
             let shared = Shared { relabels: &mut self.relabels, heads: self.budgets.of(key.keyed().fold()) };
             let octet = flow.end(direction).lone_octet(segment);
-            told = Told { octet, ..flow.apply(direction, segment, mark, class, shared) };
+            *told = Told { octet, ..flow.apply(direction, segment, mark, class, shared) };
             // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
             let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
             if self.options.number_streams && dissected {
@@ -200,7 +206,7 @@ impl Shard {
             self.begin(fragment, index, direction, segment, mark);
         }
         let kind = class.kind.unwrap_or(SegmentKind::Ack);
-        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment: *segment, told }
+        Judged { flow: index, direction, kind, notes: class.notes }
     }
 
     /// Takes note of an attempt that began, or became a connection.

@@ -15,12 +15,11 @@ use std::thread::{Builder, JoinHandle};
 use super::front::{Errand, Front, What};
 use super::partition::{PARTITIONS, partition};
 use super::shard::{Moment, Shard};
-use super::{Analysis, Options, join};
+use super::{Ahead, Analysis, Options, join};
 use crate::capture::{LinkType, Record, Told};
 use crate::flow::table::AHEAD;
-use crate::flow::{FrameId, Keyed, Mark};
+use crate::flow::{FrameId, Mark};
 use crate::time::Timestamp;
-use crate::wire::{self, Decoded};
 
 /// Records that are handed over together at most: so many that handing over costs nothing, and few enough for a cache.
 const BATCH: usize = 2048;
@@ -146,12 +145,11 @@ impl Spread {
     pub fn push(&mut self, record: &Record<'_>, place: Range<usize>) {
         self.at = self.base.saturating_add(record.frame);
         let Some(front) = self.fronts.get_mut(self.file.0) else { return };
-        let decoded = wire::decode(record.link, record.data, record.original_len);
-        let keyed = match &decoded {
-            Decoded::Segment(segment) => Some(Keyed::of(segment)),
-            _ => None,
-        };
-        let Some(Errand { fold, what }) = front.admit(record, &decoded, keyed.as_ref()) else { return };
+        let mut ahead = Ahead::new(*record);
+        ahead.decode();
+        ahead.liken();
+        let mark = front.mark(record);
+        let Some(Errand { fold, what }) = front.admit(&ahead, mark) else { return };
         let worker = partition(fold) % self.workers.len().max(1);
         let Some(worker) = self.workers.get_mut(worker) else { return };
         let clock = front.clock();
@@ -278,12 +276,14 @@ fn work(
 fn analyse(shard: &mut Shard, file: u32, base: u64, memory: &[u8], items: &[Item]) {
     let mut ahead = Vec::with_capacity(AHEAD);
     for items in items.chunks(AHEAD) {
-        ahead.extend(items.iter().map(|item| shard.look_ahead(item.record(memory))));
+        ahead.extend(items.iter().map(|item| Ahead::new(item.record(memory))));
+        ahead.iter_mut().for_each(|ahead| shard.look_at(ahead));
         shard.touch(&ahead);
         for (ahead, item) in ahead.drain(..).zip(items) {
             let mark = Mark { time: item.time, frame: FrameId::new(file, item.frame) };
             let moment = Moment { at: base.saturating_add(item.frame), clock: item.clock };
-            shard.run(Some(item.what), &ahead, mark, moment);
+            let mut told = Told::NOTHING;
+            shard.run(Some(item.what), &ahead, mark, moment, &mut told);
             shard.relabels.clear();
         }
     }

@@ -71,18 +71,16 @@ impl Pace {
     const LEAST_STEPS: u64 = 8;
 
     /// Takes in the time of the next record.
+    #[inline]
     pub(crate) fn add(&mut self, time: Timestamp) {
-        if let Some(last) = self.last {
-            let step = time.since(last);
-            self.steps += 1;
-            self.longest_step = self.longest_step.max(step);
-            if self.step.is_some_and(|before| is_even(before, step)) {
-                self.even += 1;
-                self.even_step = step;
-            }
-            self.step = Some(step);
+        let Some(last) = self.last.replace(time) else { return };
+        let step = time.since(last);
+        self.steps += 1;
+        self.longest_step = self.longest_step.max(step);
+        if self.step.replace(step).is_some_and(|before| is_even(before, step)) {
+            self.even += 1;
+            self.even_step = step;
         }
-        self.last = Some(time);
     }
 
     /// The longest distance between two successive records.
@@ -108,10 +106,12 @@ impl Pace {
 }
 
 /// Whether two distances are the same, but for the rounding of a microsecond clock.
+#[inline]
 fn is_even(before: Span, step: Span) -> bool {
     const ROUNDED_FROM: Span = Span::from_millis(1);
-    let apart = step.minus(before).abs();
-    apart == Span::ZERO || (step >= ROUNDED_FROM && apart <= Span::from_micros(1))
+    const MICROSECOND: u64 = 1_000;
+    let apart = step.apart(before);
+    apart <= MICROSECOND && (apart == 0 || step >= ROUNDED_FROM)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ impl ByteOrder {
     }
 
     /// The 32-bit number in these bytes.
+    #[inline]
     pub(super) const fn word(self, raw: [u8; 4]) -> u32 {
         match self {
             Self::Little => u32::from_le_bytes(raw),

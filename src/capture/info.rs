@@ -245,8 +245,14 @@ impl CaptureInfo {
         if self.last_time.is_some_and(|latest| time >= latest) {
             self.last_seen = Some(time);
             self.last_time = Some(time);
-            return;
+        } else {
+            self.note_other_time(time, frame);
         }
+    }
+
+    /// Enters a time that is the first or lies behind another.
+    #[cold]
+    fn note_other_time(&mut self, time: Timestamp, frame: u64) {
         if let Some(last) = self.last_seen
             && time < last
         {
@@ -266,14 +272,25 @@ impl CaptureInfo {
     #[inline]
     pub(super) fn note_record(&mut self, link: LinkType, captured: usize, original_len: u32) {
         self.packets += 1;
-        if self.link_types.first() != Some(&link) && self.link_types.len() < KEPT && !self.link_types.contains(&link) {
-            self.link_types.push(link);
+        if self.link_types.first() != Some(&link) {
+            self.note_link(link);
         }
+        if captured < original_len as usize {
+            self.note_cut(captured);
+        }
+    }
+
+    fn note_cut(&mut self, captured: usize) {
         let captured = u32::try_from(captured).unwrap_or(u32::MAX);
-        if captured < original_len {
-            self.snaplen_cuts.count += 1;
-            let smallest = &mut self.snaplen_cuts.smallest;
-            *smallest = Some(smallest.map_or(captured, |least| least.min(captured)));
+        self.snaplen_cuts.count += 1;
+        let smallest = &mut self.snaplen_cuts.smallest;
+        *smallest = Some(smallest.map_or(captured, |least| least.min(captured)));
+    }
+
+    #[cold]
+    fn note_link(&mut self, link: LinkType) {
+        if self.link_types.len() < KEPT && !self.link_types.contains(&link) {
+            self.link_types.push(link);
         }
     }
 

@@ -30,6 +30,7 @@ enum Lengths {
 }
 
 /// A classic pcap file.
+#[derive(Clone, Copy)]
 pub(super) struct Pcap {
     order: ByteOrder,
     nanos_per_tick: i64,
@@ -71,25 +72,22 @@ impl Pcap {
         })
     }
 
-    /// Whether the next record stands wholly in the window, so that finding it reads nothing.
+    /// The next record, if it stands wholly in `bytes`, so that finding it reads nothing.
     #[inline]
-    pub(super) fn is_at_hand<R: Read>(&self, window: &Window<R>) -> bool {
-        let bytes = window.bytes();
-        bytes.first_chunk().is_some_and(|header| {
-            let [_, _, captured, _] = self.fields(header);
-            captured <= MAX_RECORD_LEN && bytes.len() >= self.header_len + captured as usize
-        })
+    pub(super) fn at_hand(&self, bytes: &[u8]) -> Option<Found> {
+        let fields = self.fields(bytes.first_chunk()?);
+        let [_, _, captured, _] = fields;
+        let total = self.header_len + captured as usize;
+        (captured <= MAX_RECORD_LEN && bytes.len() >= total).then(|| self.found(fields, total))
     }
 
     /// Finds the next record and makes it wholly available in the window.
-    #[inline]
     pub(super) fn next<R: Read>(&mut self, window: &mut Window<R>) -> Result<Found, Stop> {
         if !window.need(self.header_len)? {
             return Err(Stop::at_end(window.bytes().len(), "a record header", self.header_len));
         }
-        let header = window.bytes().first_chunk().unwrap_or(&[0; RECORD_HEADER_LEN]);
-        let [seconds, ticks, captured, original_len] = self.fields(header);
-        let nanos = i64::from(seconds) * NANOS_PER_SECOND + i64::from(ticks) * self.nanos_per_tick;
+        let fields = self.fields(window.bytes().first_chunk().unwrap_or(&[0; RECORD_HEADER_LEN]));
+        let [_, _, captured, _] = fields;
         if captured > MAX_RECORD_LEN {
             return Err(Stop::damaged(format!("a record claims {captured} bytes")));
         }
@@ -97,7 +95,14 @@ impl Pcap {
         if !window.need(total)? {
             return Err(Stop::at_end(window.bytes().len(), "a record", total));
         }
-        Ok(Found {
+        Ok(self.found(fields, total))
+    }
+
+    /// The record with these header fields, which takes `total` bytes.
+    #[inline]
+    fn found(&self, [seconds, ticks, _, original_len]: [u32; 4], total: usize) -> Found {
+        let nanos = i64::from(seconds) * NANOS_PER_SECOND + i64::from(ticks) * self.nanos_per_tick;
+        Found {
             time: Some(Timestamp::from_nanos(nanos)),
             link: self.link,
             interface: 0,
@@ -105,7 +110,7 @@ impl Pcap {
             data: self.header_len..total,
             total,
             told: None,
-        })
+        }
     }
 
     /// Seconds, parts of a second, captured length and original length.

@@ -88,6 +88,8 @@ pub struct Reader {
     peeked: Option<Found>,
     ended: bool,
     batch: Vec<Entry>,
+    /// What comments said that octets of these records told.
+    told: Vec<Told>,
     meter: Arc<Meter>,
     total: Option<u64>,
 }
@@ -100,7 +102,31 @@ struct Entry {
     interface: u32,
     original_len: u32,
     places: Range<usize>,
-    told: Option<Box<Told>>,
+    /// How much was told up to this record; 0 where nothing was told of it.
+    told: u32,
+}
+
+impl Entry {
+    /// Numbers a record that stands at `start` of the buffer, and takes note of it and of what was told of it.
+    #[inline(always)]
+    fn new(found: Found, start: usize, info: &mut CaptureInfo, tales: &mut Vec<Told>) -> Self {
+        info.frames += 1;
+        let frame = info.frames;
+        let time = match found.time {
+            Some(time) => {
+                info.note_time(time, frame);
+                time
+            }
+            None => info.substitute_time(),
+        };
+        info.note_record(found.link, found.data.len(), found.original_len);
+        let Found { link, interface, original_len, data, told, .. } = found;
+        let told = told.map_or(0, |told| {
+            tales.push(*told);
+            u32::try_from(tales.len()).unwrap_or(0)
+        });
+        Self { time, frame, link, interface, original_len, places: start + data.start..start + data.end, told }
+    }
 }
 
 /// The containers. Both walks have the same shape: they find the next record and leave it in the window.
@@ -152,7 +178,7 @@ impl Reader {
             Err(error) => return Err(unreadable(name, compression, &meter, error)),
         };
         let info = CaptureInfo::new(name, Format { container, compression });
-        Ok(Self { window, walk, info, peeked: None, ended: false, batch: Vec::new(), meter, total })
+        Ok(Self { window, walk, info, peeked: None, ended: false, batch: Vec::new(), told: Vec::new(), meter, total })
     }
 
     /// Has a compressed file decompressed by another thread from here on. A pipe is left alone: its end is waited for
@@ -181,11 +207,34 @@ impl Reader {
     /// If the source fails.
     pub fn fill(&mut self, most: usize) -> Result<(), Error> {
         self.batch.clear();
+        self.told.clear();
         let Some(first) = self.peeked.take().map_or_else(|| self.find(), |found| Ok(Some(found)))? else {
             return Ok(());
         };
         self.enter(first);
-        while self.batch.len() < most && self.walk.is_at_hand(&self.window) {
+        self.fill_records(most);
+        self.fill_blocks(most)
+    }
+
+    /// Goes on with the records of a pcap file that stand in the window.
+    fn fill_records(&mut self, most: usize) {
+        let Self { window, walk: Walk::Pcap(pcap), info, batch, told, .. } = self else { return };
+        let pcap = *pcap;
+        let (bytes, place) = (window.bytes(), window.place());
+        let mut taken = 0;
+        while batch.len() < most
+            && let Some(found) = bytes.get(taken..).and_then(|bytes| pcap.at_hand(bytes))
+        {
+            let start = place + taken;
+            taken += found.total;
+            batch.push(Entry::new(found, start, info, told));
+        }
+        window.take(taken);
+    }
+
+    /// Goes on with the blocks of a pcapng file that stand in the window.
+    fn fill_blocks(&mut self, most: usize) -> Result<(), Error> {
+        while self.batch.len() < most && matches!(&self.walk, Walk::Pcapng(pcapng) if pcapng.is_at_hand(&self.window)) {
             match self.find()? {
                 Some(found) => self.enter(found),
                 None => break,
@@ -203,7 +252,7 @@ impl Reader {
             interface: entry.interface,
             data: self.window.at(entry.places.clone()),
             original_len: entry.original_len,
-            told: entry.told.as_deref(),
+            told: (entry.told as usize).checked_sub(1).and_then(|number| self.told.get(number)),
         })
     }
 
@@ -220,22 +269,9 @@ impl Reader {
     }
 
     /// Takes a record out of the window and numbers it.
-    #[inline]
     fn enter(&mut self, found: Found) {
-        self.info.frames += 1;
-        let frame = self.info.frames;
-        let time = match found.time {
-            Some(time) => {
-                self.info.note_time(time, frame);
-                time
-            }
-            None => self.info.substitute_time(),
-        };
-        self.info.note_record(found.link, found.data.len(), found.original_len);
-        let start = self.window.place();
-        let Found { link, interface, original_len, data, total, told, .. } = found;
-        let places = start + data.start..start + data.end;
-        self.batch.push(Entry { time, frame, link, interface, original_len, places, told });
+        let total = found.total;
+        self.batch.push(Entry::new(found, self.window.place(), &mut self.info, &mut self.told));
         self.window.take(total);
     }
 
@@ -273,7 +309,6 @@ impl Reader {
         Progress { read: self.meter.read.load(Ordering::Relaxed), total: self.total }
     }
 
-    #[inline]
     fn find(&mut self) -> Result<Option<Found>, Error> {
         if self.ended {
             return Ok(None);
@@ -307,14 +342,6 @@ impl Reader {
 }
 
 impl Walk {
-    #[inline]
-    fn is_at_hand<R: Read>(&self, window: &Window<R>) -> bool {
-        match self {
-            Self::Pcap(pcap) => pcap.is_at_hand(window),
-            Self::Pcapng(pcapng) => pcapng.is_at_hand(window),
-        }
-    }
-
     /// Recognises the container and reads its file header; `None` if it is no capture.
     fn open<R: Read>(window: &mut Window<R>) -> io::Result<Option<(Self, Container)>> {
         if !window.need(4)? {

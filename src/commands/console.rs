@@ -53,11 +53,11 @@ impl Console {
         !self.mute
     }
 
-    /// Counts a record, and now and then looks how far the current file has come.
+    /// Counts records, and now and then looks how far the current file has come.
     #[inline]
-    pub fn step(&mut self, progress: impl FnOnce() -> Progress) {
+    pub fn step(&mut self, records: u64, progress: impl FnOnce() -> Progress) {
         if let Some(bar) = &mut self.bar {
-            bar.step(progress);
+            bar.step(records, progress);
         }
     }
 

@@ -40,11 +40,11 @@ impl Bar {
         })
     }
 
-    /// Counts a record, and now and then redraws.
-    #[inline]
-    pub fn step(&mut self, progress: impl FnOnce() -> Progress) {
-        self.records += 1;
-        if self.records.is_multiple_of(self.stride) {
+    /// Counts records, and now and then redraws.
+    pub fn step(&mut self, records: u64, progress: impl FnOnce() -> Progress) {
+        let looks = self.records / self.stride;
+        self.records += records;
+        if self.records / self.stride > looks {
             self.show(progress().read);
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use super::Error;
 use super::console::Console;
 use crate::analyzer::spread::Spread;
-use crate::analyzer::{Analysis, Analyzer, Options, Seen};
+use crate::analyzer::{Ahead, Analysis, Analyzer, Options, Seen};
 use crate::capture::{self, CaptureInfo, Filter, Input, Note, PlannedFile, Reader, Record, Timelines, Truncation};
 use crate::flow::Relabel;
 use crate::flow::table::AHEAD;
@@ -223,7 +223,7 @@ impl Run {
             if read == 0 {
                 break;
             }
-            (0..read).for_each(|_| console.step(|| reader.progress()));
+            console.step(read as u64, || reader.progress());
         }
         reader.take_notes().iter().for_each(|note| self.heed(timeline, note));
         Ok(None)
@@ -232,12 +232,11 @@ impl Run {
     /// Takes the records that were read last.
     fn take(&mut self, reader: &Reader, timeline: usize, witness: &mut impl Witness) -> Result<(), Error> {
         let Self { filter, left, analysis, numbers, evicted, most_flows, .. } = self;
-        let mut matches = |record: &Record<'_>| filter.as_mut().map_or(Ok(true), |filter| filter.matches(record));
         match analysis {
             UnderWay::Elsewhere(spread) => {
                 spread.look_at(reader.memory());
                 for (record, place) in reader.batch().zip(reader.places()) {
-                    if matches(&record)? {
+                    if matches(filter, &record)? {
                         *left -= 1;
                         spread.push(&record, place);
                     }
@@ -247,24 +246,29 @@ impl Run {
             UnderWay::Here(_, analyzers) => {
                 let Some(analyzer) = analyzers.get_mut(timeline) else { return Ok(()) };
                 let mut ahead = Vec::with_capacity(AHEAD);
-                for record in reader.batch() {
-                    if matches(&record)? {
-                        ahead.push(analyzer.look_ahead(record));
+                if filter.is_none() {
+                    ahead.extend(reader.batch().map(Ahead::new));
+                } else {
+                    for record in reader.batch() {
+                        if matches(filter, &record)? {
+                            ahead.push(Ahead::new(record));
+                        }
                     }
                 }
                 *left -= ahead.len() as u64;
-                analyzer.touch(&ahead);
+                analyzer.look_ahead(&mut ahead);
                 for next in &ahead {
-                    let record = next.record();
                     let seen = analyzer.take(next);
                     if let Seen::Segment(segment) = &seen {
                         numbers.note(timeline, segment.flow);
+                    }
+                    if analyzer.holds_more(*most_flows) {
                         let clock = analyzer.clock();
                         analyzer.hold_to(*most_flows, |index, flow| {
                             evicted.take(timeline, numbers.number(timeline, index).unwrap_or(index), &flow, clock);
                         });
                     }
-                    witness.record(&record, &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
+                    witness.record(next.record(), &seen, |flow| numbers.number(timeline, flow).unwrap_or(flow))?;
                     analyzer.drain_relabels().for_each(|relabel| witness.relabel(&relabel));
                     witness.settled()?;
                 }
@@ -304,6 +308,11 @@ impl Run {
         }
         Some(Reading { timelines, numbers, evicted: self.evicted })
     }
+}
+
+/// Whether a record counts.
+fn matches(filter: &mut Option<Filter>, record: &Record<'_>) -> Result<bool, capture::Error> {
+    filter.as_mut().map_or(Ok(true), |filter| filter.matches(record))
 }
 
 /// Words that begin a BPF expression, or go on with one (pcap-filter(7)).

@@ -16,6 +16,15 @@ const TOGETHER: Span = Span::from_millis(2);
 /// time above.
 const PLACES: usize = 1 << 13;
 
+/// What a frame shares with its copies: it can be told before the flow is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Likeness {
+    identity: u64,
+    /// Whether the IP identification tells transmissions apart. Without it two equal segments may be two transmissions
+    /// (duplicate ACKs over IPv6): a copy then shows by being captured elsewhere on its way, or at the very same instant.
+    is_telling: bool,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Slot {
     identity: u64,
@@ -48,31 +57,36 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
-    /// Reads something of the place that `segment` will be looked for in.
-    pub(crate) fn touch(&self, segment: &Segment<'_>) -> u64 {
-        self.places.get(place(segment)).map_or(0, |pair| pair.newer.identity)
+    /// Reads something of the place that a frame will be looked for in.
+    #[inline]
+    pub(crate) fn touch(&self, likeness: Likeness) -> u64 {
+        self.places.get(likeness.place()).map_or(0, |pair| pair.newer.identity)
     }
 
-    /// The frame seen just before that `segment`, whose ends `keyed` names, captured at `mark` on `interface`, is a copy of. It is
+    /// The frame seen just before that `segment` of this likeness, captured at `mark` on `interface`, is a copy of. It is
     /// one only if it belongs to the same flow: a capture may hold a whole conversation twice.
-    pub fn original(&mut self, keyed: &Keyed, segment: &Segment<'_>, interface: u32, mark: Mark) -> Option<FrameId> {
+    #[inline]
+    pub fn original(
+        &mut self,
+        likeness: Likeness,
+        segment: &Segment<'_>,
+        interface: u32,
+        mark: Mark,
+    ) -> Option<FrameId> {
         let Mark { time, frame } = mark;
-        let identity = identity(keyed, segment);
-        // Without a telling IP identification two equal segments may be two transmissions (duplicate ACKs over IPv6):
-        // a copy then shows by being captured elsewhere on its way, or at the very same instant.
-        let telling = segment.ip_id.is_some_and(|id| id != 0);
-        let vantage = if telling { 0 } else { vantage(segment, interface) };
-        let Pair { newer, older } = self.places.get_mut(place(segment))?;
-        let is_it = |slot: &Slot| slot.used && slot.identity == identity;
+        let Likeness { identity, is_telling } = likeness;
+        let vantage = if is_telling { 0 } else { vantage(segment, interface) };
+        let Pair { newer, older } = self.places.get_mut(likeness.place())?;
+        let is_it = |slot: &Slot| slot.identity == identity && slot.used;
         if is_it(older) {
             std::mem::swap(newer, older);
         }
-        let apart = time.since(newer.time).abs();
-        let same = is_it(newer) && apart <= TOGETHER;
-        if same && (telling || newer.vantage != vantage || apart == Span::ZERO) {
-            return Some(std::mem::replace(&mut newer.frame, frame));
-        }
-        if !is_it(newer) {
+        if is_it(newer) {
+            let apart = time.since(newer.time).abs();
+            if apart <= TOGETHER && (is_telling || newer.vantage != vantage || apart == Span::ZERO) {
+                return Some(std::mem::replace(&mut newer.frame, frame));
+            }
+        } else {
             *older = *newer;
         }
         *newer = Slot { identity, vantage, used: true, time, frame };
@@ -80,30 +94,34 @@ impl Duplicates {
     }
 }
 
-/// The place of `segment`: it is known before the flow is.
-fn place(segment: &Segment<'_>) -> usize {
-    let ports = join(segment.src_port.into(), segment.dst_port.into());
-    let hash = fold(join(segment.seq.0, segment.ack.0), ports ^ u64::from(segment.ip_id.unwrap_or(0)) << 16);
-    usize::try_from(hash).unwrap_or(0) & (PLACES - 1)
-}
+impl Likeness {
+    /// That of `segment`, whose ends are `keyed`. An attacker who finds two segments that are alike makes one of his own look
+    /// captured twice.
+    #[must_use]
+    #[inline]
+    pub fn of(keyed: &Keyed, segment: &Segment<'_>) -> Self {
+        let id = segment.ip_id.unwrap_or(0);
+        // Without a telling IP identification everything else must tell.
+        let (window, rest) = match (id, segment.options.timestamps) {
+            (0, _) => (segment.window, segment.options_hash().into()),
+            (_, Some((value, echo))) => (0, join(value, echo)),
+            (_, None) => (0, u64::MAX),
+        };
+        let flags = u32::from(segment.flags.0) << 1 | u32::from(keyed.from_low);
+        let shape = join(u32::from(id) << 16 | u32::from(window), flags);
+        let numbers = fold(join(segment.seq.0, segment.payload_len) ^ keyed.fold(), segment.ack.0.into());
+        Self { identity: fold(numbers ^ shape, rest), is_telling: id != 0 }
+    }
 
-/// A hash of what a copy shares with its original. An attacker who finds two segments that are alike makes one of his own look
-/// captured twice.
-fn identity(keyed: &Keyed, segment: &Segment<'_>) -> u64 {
-    let id = segment.ip_id.unwrap_or(0);
-    // Without a telling IP identification everything else must tell.
-    let (window, rest) = match (id, segment.options.timestamps) {
-        (0, _) => (segment.window, segment.options_hash.into()),
-        (_, Some((value, echo))) => (0, join(value, echo)),
-        (_, None) => (0, u64::MAX),
-    };
-    let flags = u32::from(segment.flags.0) << 1 | u32::from(keyed.from_low);
-    let shape = join(u32::from(id) << 16 | u32::from(window), flags);
-    let numbers = fold(join(segment.seq.0, segment.payload_len) ^ keyed.fold(), segment.ack.0.into());
-    fold(numbers ^ shape, rest)
+    /// Where a frame like this is remembered.
+    #[inline]
+    fn place(self) -> usize {
+        usize::try_from(self.identity).unwrap_or(0) & (PLACES - 1)
+    }
 }
 
 /// Where on its way the frame was captured.
+#[inline(never)]
 fn vantage(segment: &Segment<'_>, interface: u32) -> u32 {
     let link = &segment.link;
     let octets = |mac: Option<[u8; 6]>, number: Option<u16>| {
@@ -137,7 +155,8 @@ mod tests {
                     return false;
                 };
                 let mark = Mark { time: frame.time.plus(after), frame: FrameId::default() };
-                duplicates.original(&Keyed::of(&segment), &segment, 0, mark).is_some()
+                let likeness = Likeness::of(&Keyed::of(&segment), &segment);
+                duplicates.original(likeness, &segment, 0, mark).is_some()
             };
             frames.iter().filter(|frame| is_copy(frame)).count()
         };

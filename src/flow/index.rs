@@ -34,6 +34,7 @@ impl Default for Index {
 
 impl Index {
     /// The hash of `key`, by a secret of this run: nobody can make a capture whose flows share a place.
+    #[inline]
     pub(super) fn hash(&self, key: &FlowKey) -> u32 {
         let ([a, b, c, d, e], [k, l, m, n, o]) = (key.words(), self.secrets);
         let ends = fold(a ^ k, b ^ l) ^ fold(c ^ m, d ^ n).rotate_left(32);
@@ -43,13 +44,16 @@ impl Index {
     }
 
     /// The first flow with this hash that `is_it`.
+    #[inline]
     pub(super) fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        self.place(hash, is_it).map(|(_, flow)| flow)
+        let (place, flow) = self.candidate(hash, hash as usize & self.mask())?;
+        if is_it(flow) { Some(flow) } else { self.place(hash, place + 1, is_it).map(|(_, flow)| flow) }
     }
 
     /// What [`find`](Self::find) would most likely find: to be read ahead of it.
+    #[inline]
     pub(super) fn peek(&self, hash: u32) -> Option<u32> {
-        self.find(hash, |_| true)
+        self.candidate(hash, hash as usize & self.mask()).map(|(_, flow)| flow)
     }
 
     /// Enters flow number `flow`, which is not there yet.
@@ -65,7 +69,7 @@ impl Index {
 
     /// Puts `flow` in the place of the one that `is_it`.
     pub(super) fn replace(&mut self, hash: u32, is_it: impl Fn(u32) -> bool, flow: u32) {
-        if let Some((place, _)) = self.place(hash, is_it)
+        if let Some((place, _)) = self.place(hash, hash as usize, is_it)
             && let Some(slot) = self.slots.get_mut(place)
         {
             slot.flow = flow.saturating_add(1);
@@ -74,7 +78,7 @@ impl Index {
 
     /// Takes out the flow that `is_it`, if it is there.
     pub(super) fn remove(&mut self, hash: u32, is_it: impl Fn(u32) -> bool) {
-        let Some((mut hole, _)) = self.place(hash, is_it) else { return };
+        let Some((mut hole, _)) = self.place(hash, hash as usize, is_it) else { return };
         self.used -= 1;
         let mask = self.mask();
         let mut place = hole;
@@ -95,16 +99,28 @@ impl Index {
         }
     }
 
-    fn place(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
-        let mask = self.mask();
-        let mut place = hash as usize & mask;
+    /// The first flow from `place` on with this hash that `is_it`, and its place.
+    #[inline(never)]
+    fn place(&self, hash: u32, mut place: usize, is_it: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
+        loop {
+            let (here, flow) = self.candidate(hash, place & self.mask())?;
+            if is_it(flow) {
+                return Some((here, flow));
+            }
+            place = here + 1;
+        }
+    }
+
+    /// The first flow from `place` on with this hash, and its place.
+    #[inline]
+    fn candidate(&self, hash: u32, mut place: usize) -> Option<(usize, u32)> {
         loop {
             let slot = self.slots.get(place)?;
             let flow = slot.flow.checked_sub(1)?;
-            if slot.hash == hash && is_it(flow) {
+            if slot.hash == hash {
                 return Some((place, flow));
             }
-            place = (place + 1) & mask;
+            place = (place + 1) & self.mask();
         }
     }
 
@@ -122,6 +138,7 @@ impl Index {
 }
 
 /// The halves of a product, one over the other.
+#[inline]
 fn fold(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product")]

@@ -115,6 +115,7 @@ impl Store {
     }
 
     /// Whether flow `number` has this key.
+    #[inline]
     pub(super) fn has_key(&self, number: u32, key: &FlowKey) -> bool {
         match self.place(number) {
             Some(Place::Ready(slot)) => slot.flow.key == *key,
@@ -124,6 +125,7 @@ impl Store {
     }
 
     /// Flow `number`, if it is awake.
+    #[inline]
     pub(super) fn get(&self, number: u32) -> Option<&Flow> {
         match self.place(number)? {
             Place::Ready(slot) => Some(&slot.flow),
@@ -132,6 +134,7 @@ impl Store {
     }
 
     /// Flow `number`, woken up if it was at rest.
+    #[inline]
     pub(super) fn wake(&mut self, number: u32) -> Option<&mut Flow> {
         let place = self.places.get(number)?;
         let slot = if place & READY == 0 { self.unpack(number, place)? } else { place & !READY };
@@ -213,6 +216,7 @@ impl Store {
         }
     }
 
+    #[inline]
     fn place(&self, number: u32) -> Option<Place<'_>> {
         let place = self.places.get(number)?;
         if place & READY != 0 {
@@ -276,6 +280,7 @@ impl Store {
     }
 
     /// Wakes the flow that lies packed at `place`; its slot.
+    #[inline(never)]
     fn unpack(&mut self, number: u32, place: u32) -> Option<u32> {
         let (mut flow, len) = unpack(self.packed.get(place as usize * GRAIN..)?);
         if let Some(aside) = self.aside.remove(&number) {

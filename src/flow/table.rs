@@ -25,8 +25,16 @@ pub struct Hashed {
 }
 
 impl Hashed {
+    /// A key that is not hashed yet.
+    #[must_use]
+    #[inline]
+    pub const fn new(keyed: Keyed) -> Self {
+        Self { keyed, hash: 0 }
+    }
+
     /// The key of the segment.
     #[must_use]
+    #[inline]
     pub const fn keyed(&self) -> &Keyed {
         &self.keyed
     }
@@ -54,10 +62,10 @@ impl FlowTable {
         Self { index: Index::default(), store: Store::new(awake) }
     }
 
-    /// The key of a segment, and its place in this table.
-    #[must_use]
-    pub fn hash(&self, keyed: Keyed) -> Hashed {
-        Hashed { keyed, hash: self.index.hash(&keyed.key) }
+    /// Hashes `key` for this table.
+    #[inline]
+    pub fn prepare(&self, key: &mut Hashed) {
+        key.hash = self.index.hash(&key.keyed.key);
     }
 
     /// Reads something of each flow's memory, so that it is at hand when [`place`](Self::place) asks for it: the same steps
@@ -71,23 +79,30 @@ impl FlowTable {
     }
 
     /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
+    #[inline]
     pub fn place(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark) -> Place {
-        let Hashed { keyed: Keyed { key, from_low, .. }, hash } = *key;
         let store = &self.store;
-        let found = self.index.find(hash, |number| store.has_key(number, &key));
-        let next = self.store.next();
+        let found = self.index.find(key.hash, |number| store.has_key(number, &key.keyed.key));
         let mut opening = Opening::First;
-        if let Some(number) = found {
-            if let Some(flow) = self.store.wake(number) {
-                let direction = flow.direction(from_low);
-                opening = opens_generation(flow, direction, segment, mark);
-                if opening == Opening::None {
-                    return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
-                }
+        if let Some(number) = found
+            && let Some(flow) = self.store.wake(number)
+        {
+            let direction = flow.direction(key.keyed.from_low);
+            opening = opens_generation(flow, direction, segment, mark);
+            if opening == Opening::None {
+                return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
             }
-            self.index.replace(hash, |flow| flow == number, next);
-        } else {
-            self.index.insert(hash, next);
+        }
+        self.open(segment, key, mark, found, opening)
+    }
+
+    /// Opens a flow, in the place of the one that `found` is the number of.
+    fn open(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark, found: Option<u32>, opening: Opening) -> Place {
+        let Hashed { keyed: Keyed { key, from_low, .. }, hash } = *key;
+        let next = self.store.next();
+        match found {
+            Some(number) => self.index.replace(hash, |flow| flow == number, next),
+            None => self.index.insert(hash, next),
         }
         let mut flow = Flow::new(key, from_low, segment, mark);
         let direction = flow.direction(from_low);
@@ -114,11 +129,13 @@ impl FlowTable {
 
     /// Flow number `number`, unless it is at rest.
     #[must_use]
+    #[inline]
     pub fn flow(&self, number: u32) -> Option<&Flow> {
         self.store.get(number)
     }
 
     /// Flow number `number`, to change it.
+    #[inline]
     pub(crate) fn flow_mut(&mut self, number: u32) -> Option<&mut Flow> {
         self.store.wake(number)
     }
@@ -203,10 +220,12 @@ enum Opening {
 }
 
 /// Rule 20: a SYN with a number that this direction did not start with opens a new generation.
+#[inline]
 fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark: Mark) -> Opening {
-    if !segment.flags.has(Flags::SYN) {
-        return Opening::None;
-    }
+    if segment.flags.has(Flags::SYN) { opened_by_syn(flow, direction, segment, mark) } else { Opening::None }
+}
+
+fn opened_by_syn(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark: Mark) -> Opening {
     let sender = flow.end(direction);
     if segment.flags.has(Flags::ACK) {
         let is_other = sender.isn.is_some_and(|isn| isn != segment.seq);

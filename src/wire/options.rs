@@ -27,22 +27,26 @@ const OTHER_EXPERIMENTS: [[u8; 2]; 5] = [[0x45, 0x4e], [0xe2, 0xd4], [0xac, 0xce
 
 /// Reads the options up to the end of the list, or to where it stops making sense. An option of a known kind but with a
 /// length that this kind cannot have is passed over, as receivers do.
-#[inline]
 pub(super) fn options(bytes: &[u8]) -> Options {
-    let mut options = Options::default();
-    match bytes {
-        [] => {}
-        // What nearly every segment with timestamps carries (RFC 7323 appendix A).
-        [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, data @ ..] if data.len() == 8 => {
-            read(&mut options, TIMESTAMPS, data);
-        }
-        _ => return list(bytes),
+    usual(bytes).map_or_else(|| list(bytes), |timestamps| Options { timestamps, ..Options::default() })
+}
+
+/// What nearly all lists say: nothing, or timestamps alone (RFC 7323 appendix A). None for a list of another form.
+#[inline]
+pub(super) fn usual(bytes: &[u8]) -> Option<Option<(u32, u32)>> {
+    const TIMESTAMPS_ALONE: [u8; 4] = [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10];
+    if bytes.is_empty() {
+        return Some(None);
     }
-    options
+    let (head, numbers) = bytes.split_last_chunk::<8>()?;
+    let numbers = u64::from_be_bytes(*numbers);
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+    let (value, echo) = ((numbers >> 32) as u32, numbers as u32);
+    (*head == TIMESTAMPS_ALONE).then_some(Some((value, echo)))
 }
 
 /// The options in a list of any form.
-fn list(mut bytes: &[u8]) -> Options {
+pub(super) fn list(mut bytes: &[u8]) -> Options {
     let mut options = Options::default();
     loop {
         bytes = match bytes {
@@ -61,7 +65,6 @@ fn list(mut bytes: &[u8]) -> Options {
     }
 }
 
-#[inline]
 fn read(options: &mut Options, kind: u8, data: &[u8]) {
     match (kind, data) {
         (TIMESTAMPS, [a, b, c, d, e, f, g, h]) => {
@@ -124,4 +127,30 @@ pub(super) fn hash(bytes: &[u8]) -> u32 {
         state = (state ^ u64::from(*byte)).wrapping_mul(SPREAD).rotate_left(32);
     }
     (state ^ state >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The short way through a list says what the long one does.
+        #[test]
+        fn usual_lists_say_what_any_do(
+            mut bytes in prop_oneof![
+                vec(any::<u8>(), 0..14),
+                vec(any::<u8>(), 8).prop_map(|numbers| [&[1, 1, 8, 10][..], &numbers].concat()),
+            ],
+            damage in proptest::option::weighted(0.3, (any::<proptest::sample::Index>(), any::<u8>())),
+        ) {
+            if let (Some((place, value)), false) = (damage, bytes.is_empty()) {
+                *place.get_mut(&mut bytes) = value;
+            }
+            let Some(timestamps) = usual(&bytes) else { return Ok(()) };
+            prop_assert_eq!(Options { timestamps, ..Options::default() }, list(&bytes));
+        }
+    }
 }

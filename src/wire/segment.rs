@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::BitOr;
 
+use super::options;
 use crate::capture::Told;
 use crate::seq::Seq;
 
@@ -164,8 +165,8 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// TCP options.
     pub options: Options,
-    /// A hash of the raw option bytes, to recognise the same frame captured twice.
-    pub options_hash: u32,
+    /// The captured part of the TCP options.
+    pub option_bytes: &'a [u8],
     /// TTL or hop limit.
     pub hop_limit: u8,
     /// IPv4 identification; `None` in IPv6 without a fragment header.
@@ -200,6 +201,12 @@ impl Segment<'_> {
     #[must_use]
     pub const fn end(&self) -> Seq {
         self.seq.plus(self.len())
+    }
+
+    /// A hash of the raw option bytes, to recognise the same frame captured twice.
+    #[must_use]
+    pub fn options_hash(&self) -> u32 {
+        options::hash(self.option_bytes)
     }
 
     /// SEG.ACK where the ACK flag makes it significant.
@@ -305,6 +312,14 @@ pub struct Skip {
     pub offset: u32,
 }
 
+impl Skip {
+    /// That of a frame that nobody has looked at.
+    #[inline]
+    pub(crate) const fn unseen() -> Self {
+        Self { layer: Layer::Link, reason: SkipReason::Opaque, offset: 0 }
+    }
+}
+
 /// A TCP header that names a connection, but contradicts the lengths around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damaged {
@@ -329,4 +344,12 @@ pub enum Decoded<'a> {
     Damaged(Damaged),
     /// Nothing for this analysis.
     Skip(Skip),
+}
+
+impl Decoded<'_> {
+    /// What there is to say of a frame that nobody has looked at: no constant, which would be copied as a whole.
+    #[inline]
+    pub(crate) const fn nothing() -> Self {
+        Self::Skip(Skip::unseen())
+    }
 }

@@ -6,7 +6,7 @@ use etherparse::TcpHeaderSlice;
 
 use super::cursor::Cursor;
 use super::ip::Packet;
-use super::options::{hash, options};
+use super::options::options;
 use super::{Damaged, Flags, Layer, Outer, Segment, Skip};
 use crate::seq::Seq;
 
@@ -37,7 +37,7 @@ pub(super) fn segment<'a>(packet: &Packet, at: Cursor<'a>, outer: &Outer) -> Res
         payload_len: body.wire_len,
         payload: body.bytes,
         options: options(option_bytes),
-        options_hash: hash(option_bytes),
+        option_bytes,
         hop_limit: packet.hop_limit,
         ip_id: packet.id,
         dont_fragment: packet.dont_fragment,

@@ -110,7 +110,7 @@ fn a_broken_option_ends_the_list() {
 
 #[test]
 fn the_hash_tells_options_apart() {
-    let hash = |bytes: &[u8]| segment(101, &ip4(6, &tcp_with(bytes, &[]))).options_hash;
+    let hash = |bytes: &[u8]| segment(101, &ip4(6, &tcp_with(bytes, &[]))).options_hash();
     assert_eq!(hash(&[]), 0);
     let timestamps = |n: u8| [1, 1, 8, 10, 0, 0, 0, n, 0, 0, 0, 1];
     let mut all: Vec<u32> = (0..=255).map(|n| hash(&timestamps(n))).collect();
