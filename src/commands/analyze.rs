@@ -115,7 +115,7 @@ pub fn run(job: &Job) -> Result<Status, Error> {
     if reading.timelines.is_empty() {
         return Ok(Status::Failed);
     }
-    let asked = Asked { stack: job.stack, assume };
+    let asked = Asked { stack: job.stack, assume, threads: job.source.threads };
     let built = Arc::new(build_beside(reading.timelines, reading.numbers, &table, asked, reading.evicted));
     let courses = courses_to_draw(&job.reports, &source, most_flows, &built)?;
     print(printers, &built, &courses, &mut console);

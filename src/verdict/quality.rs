@@ -11,6 +11,7 @@ mod translation;
 
 use crate::analyzer::{Analysis, Traffic};
 use crate::capture::CaptureInfo;
+use crate::flow::store::Brief;
 use crate::flow::{Direction, Flow, FrameId, Orientation};
 use crate::time::Span;
 use crate::verdict::{Confidence, VerdictId};
@@ -178,6 +179,13 @@ impl<'a> Survey<'a> {
             limits.behind_fullnat += u64::from(extras.real_client.is_some());
             limits.tunnelled += u64::from(extras.tunnel.is_some());
             limits.icmp_errors += u64::from(extras.icmp.total() > 0);
+        }
+    }
+
+    /// The same for a flow of which its beginning is known: all that [`digest`](crate::verdict::digest) leaves to say.
+    pub(crate) fn add_brief(&mut self, brief: &Brief) {
+        if let Some(search) = &mut self.translation {
+            search.add_brief(brief);
         }
     }
 
