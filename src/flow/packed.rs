@@ -101,6 +101,7 @@ impl Packer {
             key: flow.key,
             initiator_is_low: flow.initiator_is_low,
             by_handshake: flow.orientation == Orientation::Handshake,
+            in_micros: [flow.first, flow.last].iter().all(|mark| mark.time.as_nanos() % 1_000 == 0),
             digest: digest.map_or(0, |Digest(digest)| digest.get()),
         };
         front.pass(writer);

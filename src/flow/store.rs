@@ -165,8 +165,8 @@ impl Store {
         for number in resting.into_iter().flatten() {
             let Some(place) = self.places.get(number).filter(|place| *place & READY != 0) else { continue };
             let Some(slot) = self.slots.get_mut((place & !READY) as usize) else { continue };
-            if slot.flow.was_silent() {
-                // Most of what it has would stand aside: it waits until its room is needed.
+            if slot.flow.was_silent() && self.free.len() > room {
+                // Most of what it has would stand aside, and there is room enough: it waits until that is needed.
                 slot.is_touched = false;
             } else {
                 self.rest(place & !READY);

@@ -63,23 +63,25 @@ pub(crate) struct Judged {
 /// again.
 #[derive(Clone, Copy)]
 pub(crate) enum Glance {
-    /// This verdict, no silence, no probe, no name.
-    Plain { verdict: VerdictId, sort: Sort },
-    /// This verdict, which other flows cannot change, and more to say.
-    Settled(VerdictId),
-    /// Anything else; whether a silence is what it died of.
-    Telling { of_silence: bool },
+    /// This verdict, which other flows cannot change but as its sort says.
+    Known { verdict: VerdictId, sort: Sort },
+    /// It died of a silence.
+    OfSilence,
+    /// Anything else.
+    Telling,
 }
 
-/// What flows of which the verdict is all there is mean to their service.
+/// What there is beside a verdict. All but the last have no silence, no probe and no name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
-    /// Nothing but that there was one more.
+    /// Nothing but that there was one more flow.
     Quiet,
-    /// They tell something of it, and it can change nothing.
-    Telling,
-    /// Nor can it, unless a limit of age ends its flows.
+    /// The flow tells something of its service, as it was told already.
+    Told,
+    /// The same, and a limit of age of the service may have ended it.
     MayBeAged,
+    /// More than that.
+    More,
 }
 
 impl Glance {
@@ -89,18 +91,18 @@ impl Glance {
         let aged = died_of_age(flow, verdict).is_some();
         let of_silence = verdict.gap.is_some();
         if verdict.id.is_about_service() || of_silence || is_ambiguous(verdict) {
-            return Self::Telling { of_silence };
+            return if of_silence { Self::OfSilence } else { Self::Telling };
         }
         let spoken = Direction::BOTH.into_iter().any(|direction| flow.end(direction).last_payload.is_some());
         if silent || probed || spoken {
-            return if aged { Self::Telling { of_silence } } else { Self::Settled(verdict.id) };
+            return if aged { Self::Telling } else { Self::Known { verdict: verdict.id, sort: Sort::More } };
         }
         let sort = match (is_telling(flow), aged) {
             (_, true) => Sort::MayBeAged,
-            (true, false) => Sort::Telling,
+            (true, false) => Sort::Told,
             (false, false) => Sort::Quiet,
         };
-        Self::Plain { verdict: verdict.id, sort }
+        Self::Known { verdict: verdict.id, sort }
     }
 }
 
@@ -109,7 +111,7 @@ pub(crate) enum Seen<'a> {
     /// Nothing but the verdict.
     Plain(VerdictId),
     /// A flow that came to no harm, and the verdict on it.
-    Well(Cow<'a, Flow>, VerdictId),
+    Well(Box<Cow<'a, Flow>>, VerdictId),
     /// A flow with the verdict on it.
     Judged(Box<(Cow<'a, Flow>, Verdict)>),
 }
@@ -162,7 +164,7 @@ impl<'a> Look<'a, '_> {
             Sight::Brief(Settled { verdict, is_established, .. }, brief) => {
                 survey.add_brief(&brief);
                 services.count(brief.server, is_established.then(|| brief.last.since(brief.first)));
-                Glance::Plain { verdict, sort: Sort::Telling }
+                Glance::Known { verdict, sort: Sort::Told }
             }
             Sight::Whole(whole) => {
                 let (number, flow, verdict) = &*whole;
@@ -188,7 +190,7 @@ impl Judged {
         let look = Look { analysis, survey: &mut survey, services: &mut services, inventory: &mut inventory };
         let glances = look.at_all(threads);
         for (number, glance) in analysis.flows.numbers().zip(&glances) {
-            let is_known = matches!(glance, Glance::Plain { sort: Sort::Telling | Sort::MayBeAged, .. });
+            let is_known = matches!(glance, Glance::Known { sort: Sort::Told | Sort::MayBeAged, .. });
             if let Some(flow) = (survey.wants_all() || !is_known).then(|| analysis.flows.get(number)).flatten() {
                 survey.add_again(&flow);
                 services.add_again(&flow);
@@ -209,7 +211,7 @@ impl Judged {
             return Groups::default();
         }
         let died = |flow: &Cow<'_, Flow>| self.services.of(flow.server()).is_some_and(Service::has_deaths);
-        let of_silence = self.glanced().filter(|(_, glance)| matches!(glance, Glance::Telling { of_silence: true }));
+        let of_silence = self.glanced().filter(|(_, glance)| matches!(glance, Glance::OfSilence));
         let flows = of_silence.filter_map(|(number, _)| self.timeline.analysis.flows.get(number)).filter(died);
         let with_verdicts = flows.map(|flow| {
             let verdict = self.verdict(&flow);
@@ -227,10 +229,9 @@ impl Judged {
     pub(crate) fn see(&self, number: u32, glance: Glance) -> Option<Seen<'_>> {
         let flow = || self.timeline.analysis.flows.get(number);
         Some(match glance {
-            Glance::Plain { verdict, sort } if !(sort == Sort::MayBeAged && self.services.has_age_limits()) => {
-                Seen::Plain(verdict)
-            }
-            Glance::Settled(verdict) if !verdict.matters() => Seen::Well(flow()?, verdict),
+            Glance::Known { verdict, sort: Sort::Quiet | Sort::Told } => Seen::Plain(verdict),
+            Glance::Known { verdict, sort: Sort::MayBeAged } if !self.services.has_age_limits() => Seen::Plain(verdict),
+            Glance::Known { verdict, sort: Sort::More } if !verdict.matters() => Seen::Well(Box::new(flow()?), verdict),
             _ => {
                 let flow = flow()?;
                 let verdict = self.verdict(&flow);
@@ -241,7 +242,11 @@ impl Judged {
 
     /// The flows that have more to say than their verdict.
     pub(crate) fn telling(&self) -> impl Iterator<Item = (u32, Cow<'_, Flow>)> {
-        let telling = self.glanced().filter(|(_, glance)| !matches!(glance, Glance::Plain { .. }));
+        let is_telling = |glance: &Glance| match glance {
+            Glance::Known { sort, .. } => *sort == Sort::More,
+            Glance::OfSilence | Glance::Telling => true,
+        };
+        let telling = self.glanced().filter(move |(_, glance)| is_telling(glance));
         telling.filter_map(|(number, _)| Some((number, self.timeline.analysis.flows.get(number)?)))
     }
 
@@ -305,4 +310,14 @@ fn tls(hello: &Hello) -> String {
     };
     let known: Vec<_> = server_name.into_iter().chain(protocol).collect();
     if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_takes_two_octets() {
+        assert_eq!(size_of::<Glance>(), 2);
+    }
 }

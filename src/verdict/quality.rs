@@ -370,7 +370,7 @@ fn has_clock_steps(flow: &Flow) -> bool {
 /// Whether the flow was silent for longer than anybody captures.
 fn has_clock_jumps(flow: &Flow) -> bool {
     let gaps = [flow.packet_gaps(), flow.payload_gaps()].into_iter().flatten();
-    gaps.flat_map(crate::flow::gaps::Gaps::kept).any(|gap| is_stitched(gap.length))
+    gaps.flat_map(crate::flow::gaps::Gaps::lengths).any(is_stitched)
 }
 
 /// Whether the end that a RST claims to come from is hardly known: midstream, with fewer than two segments of its own.

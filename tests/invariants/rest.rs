@@ -64,11 +64,11 @@ fn report(packets: &[Packet], awake: usize, digester: Digester) -> String {
     numbers.begin_file(0);
     numbers.add(0, outcome.analysis.flows.total());
     let timeline = Timeline { analysis: outcome.analysis, files: Vec::new() };
-    let built = build(vec![timeline], numbers, &Table::built_in().unwrap(), Asked::default());
+    let built = build(vec![timeline], numbers, &Table::built_in().expect("the table is well-formed"), Asked::default());
     let mut out = Vec::new();
     let options = JsonOptions { flows: Listed::All, min_gap: Span::ZERO };
-    render(&built.report, &built, &options, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    render(&built.report, &built, &options, &mut out).expect("memory takes everything");
+    String::from_utf8(out).expect("reports are UTF-8")
 }
 
 /// The lines of a flow that is over soon: to one of few servers, a handshake or some of it, and RSTs.
@@ -151,7 +151,7 @@ fn a_flow_that_was_reset_leaves_a_digest() {
                 0 a > S 0:0(0)\n+.01 a < S. 0:0(0) ack 1\n+.01 a > . 1:1(0) ack 1\n+.01 a > R 1:1(0)\n\
                 +.01 b > S 0:0(0)\n+.01 b < R. 0:0(0) ack 1\n+.01 c > S 0:0(0)\n";
     let options = Options { awake: 1, digester: digest, ..Options::default() };
-    let outcome = observed(&packets(&Script::parse(text).unwrap()), options);
+    let outcome = observed(&packets(&Script::parse(text).expect("the script is well-formed")), options);
     let digests = [0, 1, 2].map(|number| outcome.analysis.flows.brief(number).is_some());
     assert_eq!(digests, [true, true, false], "a handshake, a refused one, and one that may be answered yet");
 }

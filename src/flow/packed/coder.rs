@@ -21,6 +21,9 @@ pub(super) trait Coder {
     /// Half an octet.
     fn nibble(&mut self, value: &mut u8);
 
+    /// The mark that was passed before and is meant now, by its place, 0 for none; writing, the first that `is_it`.
+    fn known(&mut self, is_it: impl Fn(&Mark) -> bool) -> Option<Mark>;
+
     /// What was passed before.
     fn context(&mut self) -> &mut Context;
 
@@ -110,14 +113,12 @@ pub(super) trait Coder {
         *value = Span::from_nanos(nanos);
     }
 
-    /// Nanoseconds; most clocks count microseconds. A number that is 0 in the lowest bit counts those.
+    /// Nanoseconds, or microseconds where the clock counts those; what does not fit comes after the greatest number.
     fn nanos(&mut self, value: &mut i64) {
-        let is_micros = *value % 1_000 == 0;
-        let ticks = if is_micros { *value / 1_000 } else { *value };
+        let in_micros = self.context().in_micros;
+        let (ticks, unit) = if in_micros { (*value / 1_000, 1_000) } else { (*value, 1) };
         let folded = (ticks << 1 ^ ticks >> 63).cast_unsigned();
-        // What needs all bits says so by the greatest number, which no count of microseconds comes near.
-        let is_wide = !is_micros && folded >> 62 != 0;
-        let mut code = if is_wide { u64::MAX } else { folded << 1 | u64::from(!is_micros) };
+        let mut code = if ticks.wrapping_mul(unit) == *value { folded } else { u64::MAX };
         self.number(&mut code);
         if code == u64::MAX {
             let mut octets = value.to_le_bytes();
@@ -125,9 +126,8 @@ pub(super) trait Coder {
             *value = i64::from_le_bytes(octets);
             return;
         }
-        let folded = code >> 1;
-        let ticks = (folded >> 1).cast_signed() ^ -((folded & 1).cast_signed());
-        *value = if code & 1 == 0 { ticks.wrapping_mul(1_000) } else { ticks };
+        let ticks = (code >> 1).cast_signed() ^ -((code & 1).cast_signed());
+        *value = ticks.wrapping_mul(unit);
     }
 
     /// A point in time by its distance from the mark before.
@@ -195,15 +195,6 @@ pub(super) trait Coder {
             value.file = before.file.wrapping_add(file);
         }
     }
-
-    /// The mark that was passed before and is meant now, by its place; writing, the first that `is_it`.
-    #[inline]
-    fn known(&mut self, is_it: impl Fn(&Mark) -> bool) -> Option<Mark> {
-        let found = self.context().marks().iter().position(is_it);
-        let mut code = found.map_or(0, |place| place as u8 + 1);
-        self.nibble(&mut code);
-        self.context().marks.get(usize::from(code.checked_sub(1)?)).copied()
-    }
 }
 
 /// Whether values are there, and codes of few bits, gathered in one number: the rare ones last, so that it is small.
@@ -257,6 +248,8 @@ pub(super) struct Context {
     used: usize,
     latest: Mark,
     anchors: [Option<Seq>; 2],
+    /// Whether the clock counts microseconds.
+    pub(super) in_micros: bool,
 }
 
 impl Context {
@@ -357,6 +350,19 @@ impl Coder for Writer {
     }
 
     #[inline]
+    fn known(&mut self, is_it: impl Fn(&Mark) -> bool) -> Option<Mark> {
+        for (place, mark) in (1..).zip(self.context.marks()) {
+            if is_it(mark) {
+                let mark = *mark;
+                self.nibble(&mut { place });
+                return Some(mark);
+            }
+        }
+        self.nibble(&mut 0);
+        None
+    }
+
+    #[inline]
     fn context(&mut self) -> &mut Context {
         &mut self.context
     }
@@ -432,6 +438,13 @@ impl Coder for Reader<'_> {
     }
 
     #[inline]
+    fn known(&mut self, _: impl Fn(&Mark) -> bool) -> Option<Mark> {
+        let mut place = 0;
+        self.nibble(&mut place);
+        self.context.marks.get(usize::from(place.checked_sub(1)?)).copied()
+    }
+
+    #[inline]
     fn context(&mut self) -> &mut Context {
         &mut self.context
     }
@@ -448,6 +461,11 @@ mod tests {
             time: Timestamp::from_nanos(nanos.max(i64::MIN + 1)),
             frame: FrameId { file, number },
         })
+    }
+
+    /// Lengths of time, whole microseconds or not.
+    fn span() -> impl Strategy<Value = i64> {
+        prop_oneof![any::<i64>(), (-9_000_000..9_000_000_i64).prop_map(|micros| micros * 1_000), Just(i64::MIN + 1)]
     }
 
     /// Numbers of any length.
@@ -500,9 +518,14 @@ mod tests {
         }
 
         #[test]
-        fn marks_times_and_frames_come_back(marks in proptest::collection::vec(mark(), 1..20), spans: [i64; 4]) {
+        fn marks_times_and_frames_come_back(
+            marks in proptest::collection::vec(mark(), 1..20),
+            spans in proptest::collection::vec(span(), 4),
+            in_micros: bool,
+        ) {
             let mut writer = Writer::default();
             writer.begin();
+            writer.context().in_micros = in_micros;
             for mark in &marks {
                 writer.mark(&mut mark.clone());
                 writer.time(&mut mark.time.clone());
@@ -510,6 +533,7 @@ mod tests {
             }
             spans.iter().for_each(|nanos| writer.span(&mut Span::from_nanos(*nanos)));
             let mut reader = Reader::new(writer.bytes());
+            reader.context().in_micros = in_micros;
             for mark in &marks {
                 let (mut all, mut time, mut frame) = (Mark::default(), Timestamp::default(), FrameId::default());
                 reader.mark(&mut all);

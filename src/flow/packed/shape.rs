@@ -16,6 +16,8 @@ pub(super) struct Front {
     pub(super) key: FlowKey,
     pub(super) initiator_is_low: bool,
     pub(super) by_handshake: bool,
+    /// Whether the clock of the capture counts microseconds, as far as the flow shows.
+    pub(super) in_micros: bool,
     /// The digest that somebody made of the flow, 0 if nobody did.
     pub(super) digest: u8,
 }
@@ -26,19 +28,22 @@ pub(super) const DIGEST_AT: usize = 1;
 impl Front {
     /// To be read.
     pub(super) const fn blank() -> Self {
-        Self { key: FlowKey::blank(), initiator_is_low: false, by_handshake: false, digest: 0 }
+        Self { key: FlowKey::blank(), initiator_is_low: false, by_handshake: false, in_micros: false, digest: 0 }
     }
 
     pub(super) fn pass(&mut self, coder: &mut impl Coder) {
         let (mut low, mut high) = (self.key.low(), self.key.high());
-        let flags = [!low.ip.is_ipv4(), !high.ip.is_ipv4(), self.initiator_is_low, self.by_handshake];
+        let (is_v6, other_is_v6) = (!low.ip.is_ipv4(), !high.ip.is_ipv4());
+        let flags = [is_v6, other_is_v6, self.initiator_is_low, self.by_handshake, self.in_micros];
         let mut octet = flags.iter().rev().fold(0, |octet, flag| octet << 1 | u8::from(*flag));
         coder.octet(&mut octet);
         coder.octet(&mut self.digest);
         socket(coder, &mut low, octet & 1 == 1);
         socket(coder, &mut high, octet & 2 == 2);
         (self.initiator_is_low, self.by_handshake) = (octet & 4 == 4, octet & 8 == 8);
+        self.in_micros = octet & 16 == 16;
         self.key = FlowKey::new(low, high).0;
+        coder.context().in_micros = self.in_micros;
     }
 }
 
