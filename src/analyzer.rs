@@ -23,7 +23,7 @@ pub use traffic::{Pace, Traffic};
 
 use crate::capture::{Record, Told};
 use crate::flow::joined::Joined;
-use crate::flow::store::{AWAKE, Store};
+use crate::flow::store::{AWAKE, Digester, Store};
 use crate::flow::{Direction, Flow, FrameId, Mark, Notes, Relabel, SegmentKind};
 use crate::time::Timestamp;
 use crate::wire::{Decoded, Fragment, IcmpError, Layer, Segment, Skip};
@@ -132,6 +132,8 @@ pub struct Options {
     pub awake: usize,
     /// Flows of which the capture shows no more than an attempt, that are kept at most: see [`Flow::is_attempt`].
     pub attempts: usize,
+    /// Makes digests of flows that go to rest: they are asked for when the capture has ended ([`Joined::brief`]).
+    pub digester: Digester,
 }
 
 impl Options {
@@ -141,7 +143,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX }
+        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX, digester: |_| None }
     }
 }
 

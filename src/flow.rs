@@ -374,6 +374,18 @@ impl Flow {
         self.fins() == 2 || self.resets().any(Reset::is_effective)
     }
 
+    /// Whether a silence or a probe was seen: what is kept of those takes more memory than all the rest.
+    fn was_silent(&self) -> bool {
+        self.gaps.is_some() || self.probes.iter().any(Option::is_some)
+    }
+
+    /// Whether a RST has ended it, nothing waits for a judgement, and no silence was or will be seen, so that it comes out the
+    /// same whenever the capture ends.
+    pub(crate) fn is_reset_for_good(&self) -> bool {
+        let obeyed = !self.resets().any(|reset| reset.sender_lives && reset.receiver_lives);
+        obeyed && self.resets().any(Reset::is_effective) && !self.was_silent()
+    }
+
     /// Whether segments wait for a judgement (rule 7).
     fn holds_segments(&self) -> bool {
         self.probes.iter().flatten().any(|probes| probes.held.is_some())

@@ -11,6 +11,7 @@ pub mod judged;
 pub mod lines;
 pub mod model;
 pub mod numbers;
+mod parallel;
 pub mod phrases;
 pub mod proof;
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod assume;
 pub mod attribution;
 pub mod bracket;
 pub mod company;
+pub mod digest;
 pub mod group;
 pub mod inventory;
 pub mod outcome;
@@ -302,6 +303,11 @@ pub struct Verdict {
 impl Verdict {
     fn new(id: VerdictId, confidence: Confidence) -> Self {
         Self { id, confidence, reasons: Vec::new(), gap: None, timeout: None, frames: Vec::new(), half_open: None }
+    }
+
+    /// Nothing but what became of it.
+    pub(crate) fn of(id: VerdictId) -> Self {
+        Self::new(id, Confidence::Possible)
     }
 
     fn because(mut self, reason: Reason) -> Self {

@@ -85,7 +85,7 @@ impl Shard {
     pub(super) fn whole(options: Options) -> Self {
         Self {
             options,
-            table: FlowTable::new(options.awake),
+            table: FlowTable::new(options.awake, options.digester),
             streams: Streams::default(),
             relabels: Vec::new(),
             budgets: Parted::new(|| Budget::new(TOTAL_BYTES / PARTITIONS)),

@@ -265,7 +265,7 @@ fn conclude(
     let flows_evicted = outcome.evicted.flows();
     let is_whole = unrecorded == 0 && flows_evicted == 0;
     let timeline = Timeline { analysis: outcome.analysis, files: vec![(0, info)] };
-    let asked = Asked { stack: job.report.stack, assume };
+    let asked = Asked { stack: job.report.stack, assume, threads: 1 };
     let (lost_total, events, flows_total) = (outcome.tally.lost, outcome.tally.events, outcome.numbers.total());
     let built = Arc::new(build_beside(vec![timeline], outcome.numbers, table, asked, outcome.evicted));
     let is_inline = job.events == Events::Json && prepared.len() < job.report.reports.len();

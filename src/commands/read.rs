@@ -12,6 +12,7 @@ use crate::flow::table::AHEAD;
 use crate::report::build::Timeline;
 use crate::report::evicted::Evicted;
 use crate::report::numbers::FlowNumbers;
+use crate::verdict::digest::digest;
 
 /// Where the packets come from, and which of them count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ pub fn read_bounded<W: Witness>(
     // Who says how many flows to hold has room for as many attempts.
     let attempts = if most_flows == usize::MAX { Options::FEW_ATTEMPTS } else { most_flows };
     let number_streams = files.len() == 1 && filter.is_none();
-    let options = Options { number_streams, attempts, ..Options::default() };
+    let options = Options { number_streams, attempts, digester: digest, ..Options::default() };
     // Several threads may find that one must do it all.
     let is_repeatable = source.inputs.iter().all(Input::is_repeatable);
     let can_share = !W::WATCHES && most_flows == usize::MAX && is_repeatable;

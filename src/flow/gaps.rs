@@ -10,7 +10,7 @@ use crate::flow::gaps::brief::Brief;
 use crate::flow::kind::SegmentKind;
 use crate::flow::mark::Mark;
 use crate::seq::Seq;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// No silence under this is judged, whatever the flow's round-trip time.
 pub const LEAST_GAP: Span = Span::from_secs(1);
@@ -170,6 +170,29 @@ impl Gaps {
         let mut kept: Vec<Gap> = self.all().map(|gap| Gap::from(*gap)).collect();
         kept.sort_by_key(|gap| gap.start.time);
         kept
+    }
+
+    /// Of the longest eight and every fatal one, the last that is so.
+    pub fn last_that(&self, is_so: impl Fn(&Gap) -> bool) -> Option<Gap> {
+        self.all().map(|gap| Gap::from(*gap)).filter(is_so).max_by_key(|gap| gap.start.time)
+    }
+
+    /// Of the longest eight and every fatal one, the first that is so.
+    pub fn first_that(&self, is_so: impl Fn(&Gap) -> bool) -> Option<Gap> {
+        self.all().map(|gap| Gap::from(*gap)).filter(is_so).min_by_key(|gap| gap.start.time)
+    }
+
+    /// The last gap that the flow did not survive and that something had ended by `until`.
+    #[must_use]
+    pub fn died_by(&self, until: Timestamp) -> Option<Gap> {
+        let died = self.all().filter(|gap| gap.outcome() == Outcome::Died);
+        let ended = |gap: &Gap| gap.ended_by.is_some_and(|ender| ender.mark.time <= until);
+        died.map(|gap| Gap::from(*gap)).filter(ended).max_by_key(|gap| gap.start.time)
+    }
+
+    /// The lengths of the longest eight and every fatal one, in no particular order.
+    pub fn lengths(&self) -> impl Iterator<Item = Span> {
+        self.all().map(Brief::length)
     }
 
     /// The longest gap that survived.

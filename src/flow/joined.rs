@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::flow::store::Flows;
-use crate::flow::{Flow, Socket};
+use crate::flow::Flow;
+use crate::flow::store::{AHEAD, Brief, Digest, Flows};
 
 /// The order of flows and streams over several shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,11 +98,35 @@ impl Joined {
         Some(flow)
     }
 
-    /// The responder of flow number `number`, without the rest of it.
+    /// The digest of flow number `number`, if it has one, with what is read without unpacking it: see [`Flows::brief`].
     #[must_use]
-    pub fn server(&self, number: u32) -> Option<Socket> {
+    pub fn brief(&self, number: u32) -> Option<(Digest, Brief)> {
         let (shard, index) = self.place(number)?;
-        self.shards.get(shard)?.server(index)
+        self.shards.get(shard)?.brief(index)
+    }
+
+    /// The numbers of the flows that are there, in order. Of those that are at rest something has been read when they come, so
+    /// that they are at hand: they lie in the order in which they ended, and are brought near many at a time.
+    pub fn numbers_touched(&self) -> impl Iterator<Item = u32> {
+        let mut numbers = self.numbers();
+        let mut ahead = [0; AHEAD];
+        let (mut next, mut count) = (0, 0);
+        std::iter::from_fn(move || {
+            if next == count {
+                count = ahead.iter_mut().zip(numbers.by_ref()).map(|(place, number)| *place = number).count();
+                next = 0;
+                self.touch(ahead.get(..count)?);
+            }
+            let number = ahead.get(..count)?.get(next).copied();
+            next += 1;
+            number
+        })
+    }
+
+    fn touch(&self, numbers: &[u32]) {
+        let places = numbers.iter().filter_map(|number| self.place(*number));
+        let read = places.filter_map(|(shard, index)| Some(self.shards.get(shard)?.touch(index)));
+        std::hint::black_box(read.fold(0, |sum, octet| sum ^ octet));
     }
 
     /// The numbers of the flows that are there, in order.

@@ -7,9 +7,12 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
-use crate::flow::packed::{Aside, Packer, unpack, unpack_key, unpack_server};
+use foldhash::fast::RandomState;
+
+use crate::flow::packed::{Aside, Packer, len, unpack_brief, unpack_into, unpack_key};
+pub use crate::flow::packed::{Brief, Digest, Digester};
 use crate::flow::places::{GONE, Places};
-use crate::flow::{Flow, FlowKey, Socket};
+use crate::flow::{Flow, FlowKey};
 use crate::time::Timestamp;
 
 /// Segments that are looked at ahead of their turn at most.
@@ -21,6 +24,8 @@ pub const AWAKE: usize = 1 << 17;
 const CLOSING: usize = 1 << 12;
 /// Packed flows begin at multiples of so many octets: a place of 31 bits then reaches 8 GiB.
 const GRAIN: usize = 4;
+/// A line of memory, in octets.
+const LINE: usize = 64;
 /// Looks at flows for one that had no segment since the last look.
 const LOOKS: usize = 32;
 
@@ -42,8 +47,9 @@ pub(crate) struct Store {
     packed: Vec<u8>,
     /// Octets of `packed` whose flow is awake again.
     stale: usize,
-    aside: HashMap<u32, Box<Aside>>,
+    aside: HashMap<u32, Box<Aside>, RandomState>,
     packer: Packer,
+    digester: Digester,
 }
 
 /// At a border between lines of memory, so that a flow takes no more of them than it must.
@@ -56,8 +62,8 @@ struct Slot {
 }
 
 impl Store {
-    /// No flows, and room for `awake` of them to be ready.
-    pub(super) fn new(awake: usize) -> Self {
+    /// No flows, and room for `awake` of them to be ready. Of those that go to rest `digester` makes a digest.
+    pub(super) fn new(awake: usize, digester: Digester) -> Self {
         Self {
             places: Places::default(),
             slots: Vec::new(),
@@ -68,8 +74,9 @@ impl Store {
             closing: VecDeque::new(),
             packed: Vec::new(),
             stale: 0,
-            aside: HashMap::new(),
+            aside: HashMap::default(),
             packer: Packer::default(),
+            digester,
         }
     }
 
@@ -159,7 +166,12 @@ impl Store {
         resting.iter_mut().take(many).for_each(|number| *number = self.closing.pop_front());
         self.touch(&resting);
         for number in resting.into_iter().flatten() {
-            if let Some(place) = self.places.get(number).filter(|place| *place & READY != 0) {
+            let Some(place) = self.places.get(number).filter(|place| *place & READY != 0) else { continue };
+            let Some(slot) = self.slots.get_mut((place & !READY) as usize) else { continue };
+            if slot.flow.was_silent() && self.free.len() > room {
+                // Most of what it has would stand aside, and there is room enough: it waits until that is needed.
+                slot.is_touched = false;
+            } else {
                 self.rest(place & !READY);
             }
         }
@@ -207,7 +219,8 @@ impl Store {
         match self.place(number)? {
             Place::Ready(slot) => Some(Cow::Borrowed(&slot.flow)),
             Place::Packed(octets) => {
-                let (mut flow, _) = unpack(octets);
+                let mut flow = Flow::blank();
+                unpack_into(&mut flow, octets);
                 if let Some(aside) = self.aside.get(&number) {
                     aside.as_ref().clone().give_back(&mut flow);
                 }
@@ -227,18 +240,22 @@ impl Store {
 
     /// Puts a flow into a slot, and another one to rest if there is no room.
     fn settle(&mut self, flow: Flow, number: u32) -> u32 {
+        let free = self.vacant();
+        if let Some(slot) = self.slots.get_mut(free as usize) {
+            slot.flow = flow;
+            (slot.number, slot.is_used, slot.is_touched) = (number, true, true);
+            return free;
+        }
+        self.slots.push(Slot { flow, number, is_used: true, is_touched: true });
+        free
+    }
+
+    /// The slot for one more flow; beyond the last one where one has to be added.
+    fn vacant(&mut self) -> u32 {
         if self.free.is_empty() && self.slots.len() >= self.awake {
             self.make_room();
         }
-        let slot = Slot { flow, number, is_used: true, is_touched: true };
-        if let Some(free) = self.free.pop() {
-            if let Some(place) = self.slots.get_mut(free as usize) {
-                *place = slot;
-            }
-            return free;
-        }
-        self.slots.push(slot);
-        u32::try_from(self.slots.len() - 1).unwrap_or(!READY)
+        self.free.pop().unwrap_or_else(|| u32::try_from(self.slots.len()).unwrap_or(!READY))
     }
 
     /// Puts the first flow to rest that the hand finds untouched.
@@ -265,11 +282,13 @@ impl Store {
         if !*is_used || flow.holds_segments() || place >= READY {
             return false;
         }
-        if let Some(aside) = Aside::take(flow) {
+        let aside = Aside::take(flow);
+        let digest = if aside.is_none() { (self.digester)(flow) } else { None };
+        if let Some(aside) = aside {
             self.aside.insert(*number, aside);
         }
         self.packed.resize(at, 0);
-        self.packed.extend_from_slice(self.packer.pack(flow));
+        self.packed.extend_from_slice(self.packer.pack(flow, digest));
         flow.extras = None;
         *is_used = false;
         if let Some(entry) = self.places.get_mut(*number) {
@@ -282,12 +301,13 @@ impl Store {
     /// Wakes the flow that lies packed at `place`; its slot.
     #[inline(never)]
     fn unpack(&mut self, number: u32, place: u32) -> Option<u32> {
-        let (mut flow, len) = unpack(self.packed.get(place as usize * GRAIN..)?);
+        let slot = self.settle(Flow::blank(), number);
+        let flow = &mut self.slots.get_mut(slot as usize)?.flow;
+        let len = unpack_into(flow, self.packed.get(place as usize * GRAIN..)?);
         if let Some(aside) = self.aside.remove(&number) {
-            aside.give_back(&mut flow);
+            aside.give_back(flow);
         }
         self.stale += len.next_multiple_of(GRAIN);
-        let slot = self.settle(flow, number);
         *self.places.get_mut(number)? = READY | slot;
         if self.stale * 2 > self.packed.len() {
             self.compact();
@@ -300,7 +320,7 @@ impl Store {
         let mut packed = Vec::with_capacity(self.packed.len().saturating_sub(self.stale));
         for place in self.places.iter_mut().filter(|place| **place & READY == 0) {
             let octets = self.packed.get(*place as usize * GRAIN..).unwrap_or_default();
-            let (_, len) = unpack(octets);
+            let len = len(octets);
             packed.resize(packed.len().next_multiple_of(GRAIN), 0);
             *place = u32::try_from(packed.len() / GRAIN).unwrap_or(0);
             packed.extend_from_slice(octets.get(..len).unwrap_or_default());
@@ -358,12 +378,22 @@ impl Flows {
         Some(flow)
     }
 
-    /// The responder of flow number `number`, without the rest of it.
+    /// The digest of flow number `number`, if it has one, with what is read without unpacking it. Such a flow is at rest, and
+    /// the end of the capture changes nothing about it.
     #[must_use]
-    pub fn server(&self, number: u32) -> Option<Socket> {
+    pub fn brief(&self, number: u32) -> Option<(Digest, Brief)> {
         match self.store.place(number)? {
-            Place::Ready(slot) => Some(slot.flow.server()),
-            Place::Packed(octets) => Some(unpack_server(octets)),
+            Place::Ready(_) => None,
+            Place::Packed(octets) => unpack_brief(octets),
+        }
+    }
+
+    /// Reads something of flow number `number`, so that it is at hand when it is asked for.
+    #[must_use]
+    pub fn touch(&self, number: u32) -> u8 {
+        match self.store.place(number) {
+            Some(Place::Packed(octets)) => octets.first().map_or(0, |octet| octet ^ octets.get(LINE).unwrap_or(&0)),
+            _ => 0,
         }
     }
 

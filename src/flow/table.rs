@@ -6,7 +6,7 @@ use crate::flow::index::Index;
 use crate::flow::key::{FlowKey, Keyed, Socket};
 use crate::flow::mark::Mark;
 pub use crate::flow::store::AHEAD;
-use crate::flow::store::Store;
+use crate::flow::store::{Digester, Store};
 use crate::flow::{Direction, Flow};
 use crate::time::Span;
 use crate::wire::{Flags, Segment};
@@ -56,10 +56,10 @@ pub struct Place {
 }
 
 impl FlowTable {
-    /// No flows yet, and room for `awake` of them to be ready at a time.
+    /// No flows yet, and room for `awake` of them to be ready at a time. Of those that go to rest `digester` makes a digest.
     #[must_use]
-    pub fn new(awake: usize) -> Self {
-        Self { index: Index::default(), store: Store::new(awake) }
+    pub fn new(awake: usize, digester: Digester) -> Self {
+        Self { index: Index::default(), store: Store::new(awake, digester) }
     }
 
     /// Hashes `key` for this table.

@@ -57,7 +57,7 @@ pub fn build_beside(
     let several_files = files > 1;
     let gone = gone.into_iter().chain(std::iter::repeat_with(Gone::default));
     let timelines: Vec<_> =
-        timelines.into_iter().zip(gone).map(|(timeline, gone)| Judged::new(timeline, gone)).collect();
+        timelines.into_iter().zip(gone).map(|(timeline, gone)| Judged::new(timeline, gone, asked.threads)).collect();
     let report = conclude::report(&timelines, &numbers, table, several_files, asked, gathered);
     Built { report, timelines, numbers, table: table.clone(), several_files }
 }

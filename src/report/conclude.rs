@@ -41,7 +41,7 @@ pub(crate) fn report(
     asked: Asked<'_>,
     gone: Gathered,
 ) -> Report {
-    let gathered = Gathered::from(timelines, numbers, gone);
+    let gathered = Gathered::from(timelines, numbers, gone, asked.threads);
     let services = services::services(timelines, &gathered, table);
     let findings = findings::findings(timelines, numbers, &gathered, table, several_files, asked.stack);
     let captures = captures(timelines, several_files);
@@ -57,7 +57,8 @@ pub(crate) fn report(
         flows_total: gathered.flows,
         verdicts: VerdictId::ALL
             .iter()
-            .filter_map(|id| gathered.counts.get(id).map(|count| (id.name().to_owned(), *count)))
+            .map(|id| (id.name().to_owned(), gathered.count(*id)))
+            .filter(|(_, count)| *count > 0)
             .collect(),
         matter: gathered.into_matter(),
     }

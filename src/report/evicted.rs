@@ -49,7 +49,7 @@ impl Evicted {
         too_soon.for_each(|reason| *reason = Reason::LeftTooSoon);
         if gone.by_server.len() < SERVERS || gone.by_server.contains_key(&flow.server()) {
             *gone.by_server.entry(flow.server()).or_default() += 1;
-            gone.services.add(flow, &verdict);
+            gone.services.add_uncounted(flow, &verdict);
             gone.services.outlive(flow);
             verdict = gone.services.refined(flow, verdict);
         }

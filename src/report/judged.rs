@@ -6,17 +6,22 @@ use crate::analyzer::Analysis;
 use crate::capture::CaptureInfo;
 use crate::flow::gaps::{Clock, Gap, Outcome};
 use crate::flow::heads::Hello;
+use crate::flow::store::Brief;
 use crate::flow::{Direction, Flow, FrameId};
 use crate::report::evicted::Gone;
 use crate::report::model::Frame;
+use crate::report::parallel::in_order;
 use crate::time::Timestamp;
 use crate::timeouts::Entry;
 use crate::verdict::advice::Stack;
+use crate::verdict::ages::died_of_age;
+use crate::verdict::bracket::is_ambiguous;
+use crate::verdict::digest::Settled;
 use crate::verdict::group::Groups;
 use crate::verdict::inventory::Inventory;
 use crate::verdict::outcome::judge;
 use crate::verdict::quality::{Limits, Survey, ceiling};
-use crate::verdict::service::{Service, Services, is_telling, may_be_refined};
+use crate::verdict::service::{Service, Services, is_telling};
 use crate::verdict::{Verdict, VerdictId};
 
 /// One timeline: the analysis of files that follow each other, with what was learnt of each file.
@@ -34,6 +39,8 @@ pub struct Asked<'a> {
     pub stack: Option<Stack>,
     /// The timeout that the path is assumed to have.
     pub assume: Option<&'a Entry>,
+    /// Threads to judge flows with; what is reported does not depend on it.
+    pub threads: usize,
 }
 
 /// A timeline with what its flows say together.
@@ -55,23 +62,118 @@ pub(crate) struct Judged {
 /// What the first look at a flow left: millions of flows have nothing to say beside their verdict, and need not be unpacked
 /// again.
 #[derive(Clone, Copy)]
-enum Glance {
-    /// This verdict, no silence, no probe, no name, and nothing that its service could change.
-    Plain { verdict: VerdictId, is_telling: bool },
+pub(crate) enum Glance {
+    /// This verdict, which other flows cannot change but as its sort says.
+    Known { verdict: VerdictId, sort: Sort },
+    /// It died of a silence.
+    OfSilence,
     /// Anything else.
     Telling,
+}
+
+/// What there is beside a verdict. All but the last have no silence, no probe and no name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// Nothing but that there was one more flow.
+    Quiet,
+    /// The flow tells something of its service, as it was told already.
+    Told,
+    /// The same, and a limit of age of the service may have ended it.
+    MayBeAged,
+    /// More than that.
+    More,
 }
 
 impl Glance {
     fn at(flow: &Flow, verdict: &Verdict) -> Self {
         let silent = flow.packet_gaps().is_some() || flow.payload_gaps().is_some();
         let probed = Direction::BOTH.into_iter().any(|direction| flow.probes(direction).is_some());
-        let of_service = verdict.id.is_about_service() || may_be_refined(flow, verdict);
-        let spoken = Direction::BOTH.into_iter().any(|direction| flow.end(direction).last_payload.is_some());
-        if silent || probed || of_service || spoken {
-            return Self::Telling;
+        let aged = died_of_age(flow, verdict).is_some();
+        let of_silence = verdict.gap.is_some();
+        if verdict.id.is_about_service() || of_silence || is_ambiguous(verdict) {
+            return if of_silence { Self::OfSilence } else { Self::Telling };
         }
-        Self::Plain { verdict: verdict.id, is_telling: is_telling(flow) }
+        let spoken = Direction::BOTH.into_iter().any(|direction| flow.end(direction).last_payload.is_some());
+        if silent || probed || spoken {
+            return if aged { Self::Telling } else { Self::Known { verdict: verdict.id, sort: Sort::More } };
+        }
+        let sort = match (is_telling(flow), aged) {
+            (_, true) => Sort::MayBeAged,
+            (true, false) => Sort::Told,
+            (false, false) => Sort::Quiet,
+        };
+        Self::Known { verdict: verdict.id, sort }
+    }
+}
+
+/// What a further look at a flow shows.
+pub(crate) enum Seen<'a> {
+    /// Nothing but the verdict.
+    Plain(VerdictId),
+    /// A flow that came to no harm, and the verdict on it.
+    Well(Box<Cow<'a, Flow>>, VerdictId),
+    /// A flow with the verdict on it.
+    Judged(Box<(Cow<'a, Flow>, Verdict)>),
+}
+
+/// The first look at the flows.
+struct Look<'a, 'b> {
+    analysis: &'a Analysis,
+    survey: &'b mut Survey<'a>,
+    services: &'b mut Services,
+    inventory: &'b mut Inventory,
+}
+
+/// What there is to see of a flow by itself.
+enum Sight<'a> {
+    /// It was judged when it went to rest, and need not be unpacked.
+    Brief(Settled, Brief),
+    /// The flow, and the verdict on it.
+    Whole(Box<(u32, Cow<'a, Flow>, Verdict)>),
+}
+
+impl<'a> Sight<'a> {
+    fn of(analysis: &'a Analysis, number: u32) -> Option<Self> {
+        let settled = analysis.flows.brief(number).map(|(digest, brief)| (Settled::from(digest), brief));
+        if let Some((settled @ Settled { may_be_aged: false, .. }, brief)) = settled {
+            return Some(Self::Brief(settled, brief));
+        }
+        let flow = analysis.flows.get(number)?;
+        let verdict = match settled {
+            Some((settled, _)) => Verdict::of(settled.verdict),
+            None => judge(&flow, analysis),
+        };
+        Some(Self::Whole(Box::new((number, flow, verdict))))
+    }
+}
+
+impl<'a> Look<'a, '_> {
+    /// Looks at each flow that is there, in the order of their numbers.
+    fn at_all(mut self, threads: usize) -> Vec<Glance> {
+        let analysis = self.analysis;
+        let flows = &analysis.flows;
+        let mut glances = Vec::with_capacity(flows.len());
+        let see = |number| Sight::of(analysis, number);
+        in_order(threads, flows.numbers_touched(), see, |sight| glances.extend(sight.map(|sight| self.at(sight))));
+        glances
+    }
+
+    fn at(&mut self, sight: Sight<'a>) -> Glance {
+        let Self { analysis, survey, services, inventory } = self;
+        match sight {
+            Sight::Brief(Settled { verdict, is_established, .. }, brief) => {
+                survey.add_brief(&brief);
+                services.count(brief.server, is_established.then(|| brief.last.since(brief.first)));
+                Glance::Known { verdict, sort: Sort::Told }
+            }
+            Sight::Whole(whole) => {
+                let (number, flow, verdict) = &*whole;
+                survey.add(*number, flow);
+                services.add(flow, verdict);
+                inventory.add(flow, analysis.end);
+                Glance::at(flow, verdict)
+            }
+        }
     }
 }
 
@@ -79,31 +181,19 @@ impl Judged {
     /// Looks at each flow twice: what it says by itself, and what it says beside the others.
     ///
     /// Beside the flows that are there stands what is known of the services from flows that are `gone`.
-    pub(crate) fn new(timeline: Timeline, gone: Gone) -> Self {
+    pub(crate) fn new(timeline: Timeline, gone: Gone, threads: usize) -> Self {
         let Gone { services: known, by_server, flows: evicted } = gone;
         let analysis = &timeline.analysis;
         let mut survey = Survey::new(analysis);
         let mut services = known;
         let mut inventory = Inventory::default();
-        let mut glances = Vec::with_capacity(analysis.flows.len());
-        for (number, flow) in analysis.flows.numbered() {
-            let verdict = judge(&flow, analysis);
-            survey.add(number, &flow);
-            services.add(&flow, &verdict);
-            inventory.add(&flow, analysis.end);
-            glances.push(Glance::at(&flow, &verdict));
-        }
+        let look = Look { analysis, survey: &mut survey, services: &mut services, inventory: &mut inventory };
+        let glances = look.at_all(threads);
         for (number, glance) in analysis.flows.numbers().zip(&glances) {
-            match glance {
-                Glance::Plain { is_telling: true, .. } if !survey.wants_all() => {
-                    analysis.flows.server(number).into_iter().for_each(|server| services.count(server));
-                }
-                _ => {
-                    if let Some(flow) = analysis.flows.get(number) {
-                        survey.add_again(&flow);
-                        services.add_again(&flow);
-                    }
-                }
+            let is_known = matches!(glance, Glance::Known { sort: Sort::Told | Sort::MayBeAged, .. });
+            if let Some(flow) = (survey.wants_all() || !is_known).then(|| analysis.flows.get(number)).flatten() {
+                survey.add_again(&flow);
+                services.add_again(&flow);
             }
         }
         services.conclude(analysis, &by_server);
@@ -121,7 +211,8 @@ impl Judged {
             return Groups::default();
         }
         let died = |flow: &Cow<'_, Flow>| self.services.of(flow.server()).is_some_and(Service::has_deaths);
-        let flows = self.timeline.analysis.flows.iter().filter(died);
+        let of_silence = self.glanced().filter(|(_, glance)| matches!(glance, Glance::OfSilence));
+        let flows = of_silence.filter_map(|(number, _)| self.timeline.analysis.flows.get(number)).filter(died);
         let with_verdicts = flows.map(|flow| {
             let verdict = self.verdict(&flow);
             (flow, verdict)
@@ -129,12 +220,34 @@ impl Judged {
         Groups::form(&self.services, with_verdicts)
     }
 
-    /// All flows by their numbers; of those with nothing to say beside their verdict that alone.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Result<Cow<'_, Flow>, VerdictId>)> {
-        self.timeline.analysis.flows.numbers().zip(&self.glances).filter_map(|(number, glance)| match glance {
-            Glance::Plain { verdict, .. } => Some((number, Err(*verdict))),
-            Glance::Telling => Some((number, Ok(self.timeline.analysis.flows.get(number)?))),
+    /// All flows by their numbers, each with what the first look at it left.
+    pub(crate) fn glanced(&self) -> impl Iterator<Item = (u32, Glance)> {
+        self.timeline.analysis.flows.numbers().zip(self.glances.iter().copied())
+    }
+
+    /// Looks at a flow once more, as far as that is of use.
+    pub(crate) fn see(&self, number: u32, glance: Glance) -> Option<Seen<'_>> {
+        let flow = || self.timeline.analysis.flows.get(number);
+        Some(match glance {
+            Glance::Known { verdict, sort: Sort::Quiet | Sort::Told } => Seen::Plain(verdict),
+            Glance::Known { verdict, sort: Sort::MayBeAged } if !self.services.has_age_limits() => Seen::Plain(verdict),
+            Glance::Known { verdict, sort: Sort::More } if !verdict.matters() => Seen::Well(Box::new(flow()?), verdict),
+            _ => {
+                let flow = flow()?;
+                let verdict = self.verdict(&flow);
+                Seen::Judged(Box::new((flow, verdict)))
+            }
         })
+    }
+
+    /// The flows that have more to say than their verdict.
+    pub(crate) fn telling(&self) -> impl Iterator<Item = (u32, Cow<'_, Flow>)> {
+        let is_telling = |glance: &Glance| match glance {
+            Glance::Known { sort, .. } => *sort == Sort::More,
+            Glance::OfSilence | Glance::Telling => true,
+        };
+        let telling = self.glanced().filter(move |(_, glance)| is_telling(glance));
+        telling.filter_map(|(number, _)| Some((number, self.timeline.analysis.flows.get(number)?)))
     }
 
     /// Flow `number` with its verdict.
@@ -197,4 +310,14 @@ fn tls(hello: &Hello) -> String {
     };
     let known: Vec<_> = server_name.into_iter().chain(protocol).collect();
     if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_takes_two_octets() {
+        assert_eq!(size_of::<Glance>(), 2);
+    }
 }

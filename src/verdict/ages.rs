@@ -3,7 +3,7 @@
 use crate::flow::gaps::LEAST_GAP;
 use crate::flow::{Flow, Orientation};
 use crate::time::{Span, Timestamp};
-use crate::verdict::attribution::decisive;
+use crate::verdict::attribution::decisive_reset;
 use crate::verdict::bracket::latest;
 use crate::verdict::{Reason, Verdict, VerdictId};
 
@@ -76,10 +76,14 @@ impl Ages {
 
     /// Takes in a flow that no limit of age ended.
     pub(crate) fn outlive(&mut self, flow: &Flow) {
-        let age = flow.last.time.since(flow.first.time);
         if flow.is_established() {
-            self.outlived = Some(self.outlived.map_or(age, |most| most.max(age)));
+            self.outlive_age(flow.last.time.since(flow.first.time));
         }
+    }
+
+    /// The same for a flow whose handshake was over, and that became so old.
+    pub(crate) fn outlive_age(&mut self, age: Span) {
+        self.outlived = Some(self.outlived.map_or(age, |most| most.max(age)));
     }
 }
 
@@ -95,7 +99,7 @@ fn end(flow: &Flow, verdict: &Verdict) -> Option<End> {
     }
     match verdict.id {
         VerdictId::InjectedReset | VerdictId::IdleReset | VerdictId::Inconclusive => {
-            let (reset, _) = decisive(flow)?;
+            let reset = decisive_reset(flow)?;
             Some(End { time: reset.mark.time, silence: reset.silence, manner: Manner::Reset })
         }
         VerdictId::IdleClose if verdict.reasons.contains(&Reason::ServerFin) => {

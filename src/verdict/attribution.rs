@@ -31,7 +31,7 @@ pub struct Attribution {
 /// Weighs the evidence on `reset` of `flow`.
 #[must_use]
 pub fn attribute(flow: &Flow, reset: &Reset) -> Attribution {
-    let mut scales = Scales::default();
+    let mut scales = Scales::balanced();
     weigh_life(reset, &mut scales);
     weigh_delay(flow, reset, &mut scales);
     weigh_path(flow, reset, &mut scales);
@@ -59,8 +59,10 @@ pub fn attribute_within(flow: &Flow, reset: &Reset, verdict: &Verdict) -> Attrib
     }
 }
 
+/// Signs that one RST rarely has more of.
+const SIGNS: usize = 8;
+
 /// Points for either side, each with its reason, and whether any of them is a sign that no endpoint gives.
-#[derive(Default)]
 struct Scales {
     middlebox: i32,
     endpoint: i32,
@@ -69,6 +71,10 @@ struct Scales {
 }
 
 impl Scales {
+    fn balanced() -> Self {
+        Self { middlebox: 0, endpoint: 0, convicted: false, reasons: Vec::with_capacity(SIGNS) }
+    }
+
     fn against(&mut self, points: i32, reason: Reason) {
         self.middlebox += points;
         self.reasons.push((points, reason));
@@ -252,16 +258,20 @@ fn nearest_hop_limit(seen: impl Iterator<Item = (u8, u16)>, hop_limit: u8) -> u8
     seen.map(|(value, _)| value).min_by_key(|value| value.abs_diff(hop_limit)).unwrap_or(hop_limit)
 }
 
-/// The RST that ended the flow and its attribution: the first that was obeyed, else the first.
+/// The RST that ended the flow and its attribution.
 #[must_use]
 pub fn decisive(flow: &Flow) -> Option<(&Reset, Attribution)> {
+    let reset = decisive_reset(flow)?;
+    Some((reset, attribute(flow, reset)))
+}
+
+/// The RST that ended the flow: the first that was obeyed, else the first.
+pub(crate) fn decisive_reset(flow: &Flow) -> Option<&Reset> {
     // A challenge ACK is a sign of life of the receiver, too.
     let survived = |reset: &Reset| {
         (reset.receiver_lives || reset.challenged) && (reset.sender_lives || reset.challenged && reset.receiver_lives)
     };
-    let reset =
-        flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))?;
-    Some((reset, attribute(flow, reset)))
+    flow.resets().find(|reset| reset.is_effective()).or_else(|| flow.resets().find(|reset| !survived(reset)))
 }
 
 /// The end that a RST in `direction` left in ignorance: the claimed sender, unless a RST went its way too.

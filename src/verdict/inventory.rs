@@ -11,6 +11,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
+
 use crate::analyzer::Analysis;
 use crate::flow::{Direction, Flow, Orientation, Socket};
 use crate::time::{Span, Timestamp};
@@ -137,6 +139,11 @@ impl Inventory {
     }
 }
 
+/// Whether `flow`, whose capture ended at `end`, holds a place without using it.
+pub(crate) fn is_listed(flow: &Flow, end: Timestamp) -> bool {
+    sort(flow, Life::of(flow, end)).is_some()
+}
+
 /// Why a connection is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sort {
@@ -197,13 +204,13 @@ fn client(flow: &Flow) -> IpAddr {
 /// Counts per key, for as many keys as there is room.
 #[derive(Clone, Debug)]
 struct Counted<K> {
-    by_key: HashMap<K, Idle>,
+    by_key: HashMap<K, Idle, RandomState>,
     uncounted: u64,
 }
 
 impl<K> Default for Counted<K> {
     fn default() -> Self {
-        Self { by_key: HashMap::new(), uncounted: 0 }
+        Self { by_key: HashMap::default(), uncounted: 0 }
     }
 }
 

@@ -4,7 +4,7 @@
 //! unanswered; did somebody close it, and after what silence; else it lives.
 
 use crate::analyzer::Analysis;
-use crate::flow::gaps::{Clock, Gap, Outcome};
+use crate::flow::gaps::{Clock, Gap};
 use crate::flow::resets::{Acceptability, Reset};
 use crate::flow::turns::Heads;
 use crate::flow::{Direction, Flow, Orientation, SegmentKind};
@@ -41,17 +41,34 @@ pub fn judge_at(flow: &Flow, end: Timestamp) -> Verdict {
     verdict
 }
 
+/// Judges a flow that a RST ended, if that is what its verdict rests on: so it comes out whenever the capture ends after that.
+/// The clock of the capture must not have stepped back within it.
+pub(crate) fn judge_reset(flow: &Flow) -> Option<Verdict> {
+    if is_unanswered_call(flow) { refused(flow) } else { by_reset(flow) }
+}
+
+/// Whether there is nothing but a call, and what refused it.
+fn is_unanswered_call(flow: &Flow) -> bool {
+    let (client, server) = (flow.end(Direction::FromInitiator), flow.end(Direction::FromResponder));
+    client.isn.is_some() && server.snd_nxt.is_none() && client.snd_una.is_none()
+}
+
+/// A call that a RST refused.
+fn refused(flow: &Flow) -> Option<Verdict> {
+    let reset = flow.resets().find(|reset| reset.direction == Direction::FromResponder && reset.is_effective())?;
+    let verdict = Verdict::new(VerdictId::Refused, Confidence::Certain);
+    Some(verdict.because(Reason::SynRefused).at(flow.first.frame).at(reset.mark.frame))
+}
+
 /// A connection that never came to be.
 fn handshake(flow: &Flow, end: Timestamp) -> Option<Verdict> {
-    let (client, server) = (flow.end(Direction::FromInitiator), flow.end(Direction::FromResponder));
-    if client.isn.is_none() || server.snd_nxt.is_some() || client.snd_una.is_some() {
+    if !is_unanswered_call(flow) {
         return None;
     }
-    let refusal = flow.resets().find(|reset| reset.direction == Direction::FromResponder && reset.is_effective());
-    if let Some(reset) = refusal {
-        let verdict = Verdict::new(VerdictId::Refused, Confidence::Certain);
-        return Some(verdict.because(Reason::SynRefused).at(flow.first.frame).at(reset.mark.frame));
+    if let Some(verdict) = refused(flow) {
+        return Some(verdict);
     }
+    let client = flow.end(Direction::FromInitiator);
     if flow.extras().is_some_and(|extras| extras.icmp.total() > 0) {
         let verdict = Verdict::new(VerdictId::Refused, Confidence::Likely);
         return Some(verdict.because(Reason::IcmpError).at(flow.first.frame));
@@ -82,7 +99,12 @@ fn by_reset(flow: &Flow) -> Option<Verdict> {
     // A RST that its receiver need not obey proves no end.
     let obeyed = reset.is_effective() && reset.acceptability == Acceptability::Exact;
     let confidence = if obeyed { verdict.confidence } else { verdict.confidence.min(Confidence::Likely) };
-    let reasons = verdict.reasons.iter().cloned().chain(who.reasons).collect();
+    let mut reasons = verdict.reasons;
+    if reasons.is_empty() {
+        reasons = who.reasons;
+    } else {
+        reasons.extend(who.reasons);
+    }
     Some(Verdict { reasons, half_open, confidence, ..verdict }.at(reset.mark.frame))
 }
 
@@ -301,7 +323,7 @@ fn timed_out_in_words(flow: &Flow) -> Option<Verdict> {
     let spoke = |gap: &Gap| {
         gap.ended_by.is_some_and(|ender| ender.direction == Direction::FromResponder && ender.kind == SegmentKind::Data)
     };
-    let gap = flow.payload_gaps()?.kept().into_iter().rev().find(spoke)?;
+    let gap = flow.payload_gaps()?.last_that(spoke)?;
     let verdict = Verdict::new(VerdictId::IdleClose, Confidence::Certain).because(Reason::HttpStatus(status));
     let verdict = verdict.of_gap(Clock::Payload, Some(&gap));
     Some(Verdict { timeout: Some(gap.length), ..verdict }.because_keepalives(flow))
@@ -312,14 +334,15 @@ fn closed(flow: &Flow) -> Option<Verdict> {
     if flow.fins() == 0 {
         return None;
     }
+    let closing = closing_gap(flow);
     let first_is_server = match (flow.end(Direction::FromInitiator).fin_end, flow.end(Direction::FromResponder).fin_end)
     {
         (None, Some(_)) => true,
         (Some(_), None) => false,
-        _ => closing_gap(flow).is_some_and(|(_, direction)| direction == Direction::FromResponder),
+        _ => closing.is_some_and(|(_, direction)| direction == Direction::FromResponder),
     };
     let by_proxy = flow.heads().is_some_and(Heads::is_proxied);
-    let gap = closing_gap(flow).filter(|_| first_is_server || by_proxy).map(|(gap, _)| gap);
+    let gap = closing.filter(|_| first_is_server || by_proxy).map(|(gap, _)| gap);
     if let Some(gap) = gap.filter(|_| by_proxy && !first_is_server) {
         // The client of this connection is a proxy, as its PROXY header says: its FIN is an intermediary's.
         let verdict = Verdict::new(VerdictId::IdleClose, Confidence::Likely).of_gap(Clock::Payload, Some(&gap));
@@ -336,10 +359,9 @@ fn closed(flow: &Flow) -> Option<Verdict> {
 
 /// The payload silence that a first FIN ended, and whose FIN it was.
 fn closing_gap(flow: &Flow) -> Option<(Gap, Direction)> {
-    let gaps = flow.payload_gaps()?;
-    let by_fin =
-        |gap: &Gap| gap.ended_by.filter(|ender| ender.kind == SegmentKind::Fin).map(|ender| (*gap, ender.direction));
-    gaps.kept().iter().filter(|gap| !gap.half_closed).find_map(by_fin)
+    let by_fin = |gap: &Gap| gap.ended_by.is_some_and(|ender| ender.kind == SegmentKind::Fin);
+    let gap = flow.payload_gaps()?.first_that(|gap| !gap.half_closed && by_fin(gap))?;
+    Some((gap, gap.ended_by?.direction))
 }
 
 /// A flow that lives when the capture ends.
@@ -349,9 +371,7 @@ fn open(flow: &Flow) -> Verdict {
 
 /// The last silence of any packet that the flow did not survive and that had ended by `until`.
 fn fatal_gap(flow: &Flow, until: Timestamp) -> Option<Gap> {
-    let ended = |gap: &Gap| gap.ended_by.is_some_and(|ender| ender.mark.time <= until);
-    let kept = flow.packet_gaps()?.kept();
-    kept.into_iter().rev().find(|gap| gap.outcome == Outcome::Died && ended(gap))
+    flow.packet_gaps()?.died_by(until)
 }
 
 impl Flow {

@@ -11,6 +11,7 @@ mod translation;
 
 use crate::analyzer::{Analysis, Traffic};
 use crate::capture::CaptureInfo;
+use crate::flow::store::Brief;
 use crate::flow::{Direction, Flow, FrameId, Orientation};
 use crate::time::Span;
 use crate::verdict::{Confidence, VerdictId};
@@ -178,6 +179,13 @@ impl<'a> Survey<'a> {
             limits.behind_fullnat += u64::from(extras.real_client.is_some());
             limits.tunnelled += u64::from(extras.tunnel.is_some());
             limits.icmp_errors += u64::from(extras.icmp.total() > 0);
+        }
+    }
+
+    /// The same for a flow of which its beginning is known: all that [`digest`](crate::verdict::digest) leaves to say.
+    pub(crate) fn add_brief(&mut self, brief: &Brief) {
+        if let Some(search) = &mut self.translation {
+            search.add_brief(brief);
         }
     }
 
@@ -362,7 +370,7 @@ fn has_clock_steps(flow: &Flow) -> bool {
 /// Whether the flow was silent for longer than anybody captures.
 fn has_clock_jumps(flow: &Flow) -> bool {
     let gaps = [flow.packet_gaps(), flow.payload_gaps()].into_iter().flatten();
-    gaps.flat_map(crate::flow::gaps::Gaps::kept).any(|gap| is_stitched(gap.length))
+    gaps.flat_map(crate::flow::gaps::Gaps::lengths).any(is_stitched)
 }
 
 /// Whether the end that a RST claims to come from is hardly known: midstream, with fewer than two segments of its own.

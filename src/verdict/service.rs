@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::analyzer::Analysis;
 use crate::flow::gaps::Clock;
 use crate::flow::{Flow, Socket};
@@ -55,7 +57,9 @@ impl Service {
 /// All services of a capture whose flows were ever silent.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
-    by_server: HashMap<Socket, Service>,
+    by_server: HashMap<Socket, Service, RandomState>,
+    /// Whether there is a service with a limit of age.
+    has_age_limits: bool,
     splits: HashMap<Socket, Split>,
 }
 
@@ -70,9 +74,11 @@ impl Services {
         services
     }
 
-    /// Second look at a flow, after the first one at all of them.
+    /// Second look at a flow, after the first one at all of them: nothing new where it was telling.
     pub(crate) fn add_again(&mut self, flow: &Flow) {
-        self.count(flow.server());
+        if let Some(service) = self.by_server.get_mut(&flow.server()).filter(|_| !is_telling(flow)) {
+            service.flows += 1;
+        }
         self.outlive(flow);
     }
 
@@ -84,11 +90,19 @@ impl Services {
         }
     }
 
-    /// Counts a flow toward `server`: all that there is to the second look at one that was telling.
-    pub(crate) fn count(&mut self, server: Socket) {
-        if let Some(service) = self.by_server.get_mut(&server) {
-            service.flows += 1;
+    /// Counts a flow toward `server` that a RST ended, and that tells nothing else; with its `age` if the handshake was over.
+    pub(crate) fn count(&mut self, server: Socket, age: Option<Span>) {
+        let service = self.by_server.entry(server).or_default();
+        service.flows += 1;
+        if let Some(age) = age {
+            service.ages.outlive_age(age);
+            service.closing_ages.outlive_age(age);
         }
+    }
+
+    /// Whether there is a service whose flows a limit of age ends; known when all flows have been looked at.
+    pub(crate) const fn has_age_limits(&self) -> bool {
+        self.has_age_limits
     }
 
     /// All flows have been looked at twice, but those that are not there any more, so many `gone` by server.
@@ -98,15 +112,25 @@ impl Services {
                 service.flows += flows;
             }
         }
-        forget_aged(analysis, &mut self.by_server);
+        self.has_age_limits = forget_aged(analysis, &mut self.by_server);
         // What ended in one moment shows no timer of payload.
         let stopped = self.by_server.values_mut().filter(|service| service.company.closed_in_one_moment());
         stopped.for_each(|service| service.payload = Bracket::default());
         self.splits = splits(analysis, &self.by_server);
     }
 
-    /// Adds what one flow shows; how many flows a service has is counted elsewhere.
+    /// Adds what one flow shows. One that is not telling is counted when it is looked at again: whether its service ever
+    /// has a telling one is not known before.
     pub(crate) fn add(&mut self, flow: &Flow, verdict: &Verdict) {
+        if is_telling(flow) {
+            let service = self.by_server.entry(flow.server()).or_default();
+            service.flows += 1;
+            service.add(flow, verdict);
+        }
+    }
+
+    /// The same for a flow that is counted elsewhere.
+    pub(crate) fn add_uncounted(&mut self, flow: &Flow, verdict: &Verdict) {
         if is_telling(flow) {
             self.by_server.entry(flow.server()).or_default().add(flow, verdict);
         }
@@ -219,15 +243,15 @@ fn doubted(verdict: Verdict) -> Verdict {
     Verdict { confidence: Confidence::Possible, ..verdict }
 }
 
-/// Takes the deaths out of the brackets that a limit of age explains: silence did not kill those.
-fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
+/// Takes the deaths out of the brackets that a limit of age explains: silence did not kill those. Whether there was any.
+fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service, RandomState>) -> bool {
     let mut any = false;
     for service in by_server.values_mut().filter(|service| service.has_age_limit()) {
         (service.packet, service.payload) = (Bracket::default(), Bracket::default());
         any = true;
     }
     if !any {
-        return;
+        return false;
     }
     for flow in analysis.flows.iter().filter(|flow| is_telling(flow)) {
         let Some(service) = by_server.get_mut(&flow.server()).filter(|service| service.has_age_limit()) else {
@@ -237,6 +261,7 @@ fn forget_aged(analysis: &Analysis, by_server: &mut HashMap<Socket, Service>) {
         service.packet.add(Clock::Packet, &flow, &verdict);
         service.payload.add(Clock::Payload, &flow, &verdict);
     }
+    true
 }
 
 /// The verdict with what the ages of the service add.
@@ -251,7 +276,7 @@ fn by_age(flow: &Flow, verdict: Verdict, service: &Service) -> Verdict {
 }
 
 /// The paths of those services whose flows no single timer explains.
-fn splits(analysis: &Analysis, by_server: &HashMap<Socket, Service>) -> HashMap<Socket, Split> {
+fn splits(analysis: &Analysis, by_server: &HashMap<Socket, Service, RandomState>) -> HashMap<Socket, Split> {
     let contradictory = by_server.iter().filter(|(_, service)| service.packet.contradiction().is_some());
     let Some(mut sorter) = Sorter::of(contradictory.map(|(server, _)| *server)) else {
         return HashMap::new();

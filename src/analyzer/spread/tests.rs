@@ -124,7 +124,6 @@ fn told(analyses: &[Analysis]) -> Vec<String> {
         lines.push(format!("{start:?} {end:?} {fragments_given_up} {heads_refused} {}", flows.total()));
         lines.extend(accounts.iter().map(|account| format!("{account:?}")));
         lines.extend(flows.numbered().map(|(number, flow)| format!("{number} {flow:?}")));
-        lines.extend((0..flows.total()).map(|number| format!("{:?}", flows.server(number))));
     }
     lines
 }

@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use crate::flow::bounded::FirstLast;
 use crate::flow::{Direction, Flow, FrameId, Socket};
 use crate::report::conclude::pings::{TooManyPings, too_many};
-use crate::report::judged::{Judged, request};
+use crate::report::judged::{Judged, Seen, request};
 use crate::report::numbers::FlowNumbers;
+use crate::report::parallel::in_order;
 use crate::report::words;
 use crate::time::Span;
 use crate::verdict::advice::{Elsewhere, Protocol, Side};
@@ -60,7 +61,7 @@ pub(crate) struct Gathered {
     /// Flows in all.
     pub(crate) flows: u32,
     /// Flows by verdict.
-    pub(super) counts: BTreeMap<VerdictId, u64>,
+    counts: ByVerdict<u64>,
     /// Flows that matter, by verdict and service.
     pub(super) groups: BTreeMap<(VerdictId, Option<Socket>), Group>,
     /// Flows that one box killed at several services, by verdict and box.
@@ -70,32 +71,46 @@ pub(crate) struct Gathered {
     /// Flows that the server ended because of too many PINGs.
     pub(super) pings: TooManyPings,
     /// Flows that matter, by verdict, in their order.
-    matter: BTreeMap<VerdictId, Vec<u32>>,
+    matter: ByVerdict<Vec<u32>>,
+}
+
+/// Something for each verdict.
+#[derive(Clone, Debug, Default)]
+struct ByVerdict<T>([T; VerdictId::ALL.len()]);
+
+impl<T> ByVerdict<T> {
+    /// What there is for `id`; None where `id` is not in its place among all, which a test rules out.
+    fn get(&self, id: VerdictId) -> Option<&T> {
+        self.0.get(id as usize)
+    }
+
+    fn get_mut(&mut self, id: VerdictId) -> Option<&mut T> {
+        self.0.get_mut(id as usize)
+    }
 }
 
 impl Gathered {
     /// Gathers from all timelines, beside what is `known` of flows that are not there any more.
-    pub(super) fn from(timelines: &[Judged], numbers: &FlowNumbers, known: Self) -> Self {
+    pub(super) fn from(timelines: &[Judged], numbers: &FlowNumbers, known: Self, threads: usize) -> Self {
         let mut gathered = known;
         for (timeline, judged) in timelines.iter().enumerate() {
-            for (index, flow) in judged.each() {
+            let see = |(index, glance)| (index, judged.see(index, glance));
+            in_order(threads, judged.glanced(), see, |(index, seen)| {
                 let number = numbers.number(timeline, index).unwrap_or(index);
-                let flow = match flow {
-                    Err(id) if gathered.is_known(id) => {
-                        gathered.add_plain(number, id);
-                        continue;
-                    }
-                    Ok(flow) => Some(flow),
+                match seen {
+                    Some(Seen::Plain(id)) if gathered.add_plain(number, id) => {}
+                    Some(Seen::Well(flow, id)) => gathered.add_well(number, &flow, id),
+                    Some(Seen::Judged(seen)) => gathered.add_judged(number, judged, timeline, &seen.0, &seen.1),
                     // The first of its kind stands for the others.
-                    Err(_) => judged.timeline.analysis.flows.get(index),
-                };
-                let Some(flow) = flow else { continue };
-                let verdict = judged.verdict(&flow);
-                let behind = judged.groups.of(&flow, &verdict).map(|index| (timeline, index));
-                gathered.add(number, &flow, &verdict, behind);
-            }
+                    _ => {
+                        if let Some((flow, verdict)) = judged.judged(index) {
+                            gathered.add_judged(number, judged, timeline, &flow, &verdict);
+                        }
+                    }
+                }
+            });
         }
-        gathered.matter.values_mut().for_each(|numbers| numbers.sort_unstable());
+        gathered.matter.0.iter_mut().for_each(|numbers| numbers.sort_unstable());
         gathered.look_elsewhere(timelines, numbers);
         gathered
     }
@@ -119,7 +134,7 @@ impl Gathered {
             wanted.extend(group.hosts.iter().map(|host| (*host, None)));
         }
         for (timeline, judged) in timelines.iter().enumerate() {
-            for (index, flow) in judged.each().filter_map(|(index, flow)| Some((index, flow.ok()?))) {
+            for (index, flow) in judged.telling() {
                 let hosts = [flow.client().ip, flow.server().ip];
                 for (direction, host) in Direction::BOTH.into_iter().zip(hosts) {
                     let Some(found) = wanted.get_mut(&host) else { continue };
@@ -139,10 +154,15 @@ impl Gathered {
 
     /// Numbers of the flows that matter, the worst verdicts first.
     pub(super) fn into_matter(self) -> Vec<u32> {
-        let mut lists = self.matter.into_values();
+        let mut lists = self.matter.0.into_iter().filter(|list| !list.is_empty());
         let mut all = lists.next().unwrap_or_default();
         lists.for_each(|list| all.extend(list));
         all
+    }
+
+    /// Flows with verdict `id`.
+    pub(super) fn count(&self, id: VerdictId) -> u64 {
+        self.counts.get(id).copied().unwrap_or(0)
     }
 
     /// Flows to `server` that a timer of packets killed, by the final verdicts; 0 where its flows are not counted apart.
@@ -154,43 +174,52 @@ impl Gathered {
 
     /// Flows that the capture cannot decide.
     pub(super) fn undecided(&self) -> u64 {
-        self.counts.get(&VerdictId::Inconclusive).copied().unwrap_or(0)
+        self.count(VerdictId::Inconclusive)
     }
 
-    /// Whether a flow with this verdict that says nothing else is but one more.
-    fn is_known(&self, id: VerdictId) -> bool {
-        !id.matters() || self.groups.contains_key(&(id, None))
-    }
-
-    fn add_plain(&mut self, number: u32, id: VerdictId) {
-        self.flows = self.flows.saturating_add(1);
-        *self.counts.entry(id).or_default() += 1;
+    /// Adds a flow that says nothing but its verdict, if it is but one more with that; whether it is.
+    fn add_plain(&mut self, number: u32, id: VerdictId) -> bool {
         if id.matters() {
-            self.matter.entry(id).or_default().push(number);
-            self.groups.entry((id, None)).and_modify(|group| group.flows.push(number));
+            let Some(group) = self.groups.get_mut(&(id, None)) else { return false };
+            group.flows.push(number);
+        }
+        self.enter(number, id, id.matters());
+        true
+    }
+
+    fn enter(&mut self, number: u32, id: VerdictId, matters: bool) {
+        self.flows = self.flows.saturating_add(1);
+        self.counts.get_mut(id).into_iter().for_each(|count| *count += 1);
+        if matters {
+            self.matter.get_mut(id).into_iter().for_each(|numbers| numbers.push(number));
         }
     }
 
     /// Takes a flow that is not there any more when the report is written, so that it cannot be listed.
     pub(crate) fn take(&mut self, number: u32, flow: &Flow, verdict: &Verdict) {
         self.add(number, flow, verdict, None);
-        self.matter.clear();
+        self.matter = ByVerdict::default();
+    }
+
+    fn add_judged(&mut self, number: u32, judged: &Judged, timeline: usize, flow: &Flow, verdict: &Verdict) {
+        let behind = judged.groups.of(flow, verdict).map(|index| (timeline, index));
+        self.add(number, flow, verdict, behind);
+    }
+
+    /// Adds a flow that came to no harm.
+    fn add_well(&mut self, number: u32, flow: &Flow, id: VerdictId) {
+        // Probes that nothing answered, or whose flow was torn down, kept nothing alive.
+        self.count_probes(flow);
+        let pinged = self.pings.enter(number, flow);
+        self.enter(number, id, pinged);
     }
 
     fn add(&mut self, number: u32, flow: &Flow, verdict: &Verdict, behind: Option<BoxId>) {
-        self.flows = self.flows.saturating_add(1);
-        *self.counts.entry(verdict.id).or_default() += 1;
-        // Probes that nothing answered, or whose flow was torn down, kept nothing alive.
-        if matches!(verdict.id, VerdictId::Graceful | VerdictId::Open) {
-            self.count_probes(flow);
-        }
-        let pinged = self.pings.enter(number, flow);
-        if verdict.id.matters() || pinged {
-            self.matter.entry(verdict.id).or_default().push(number);
-        }
         if !verdict.id.matters() {
-            return;
+            return self.add_well(number, flow, verdict.id);
         }
+        self.pings.enter(number, flow);
+        self.enter(number, verdict.id, true);
         let own = (verdict.id, Some(flow.server()).filter(|_| verdict.id.is_about_service()));
         // A service that has its group keeps it: else its later flows would be missing from the count.
         let crowded = self.groups.len() >= GROUPS && !self.groups.contains_key(&own);

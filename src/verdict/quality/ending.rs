@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::flow::gaps::{Gap, Gaps};
 use crate::flow::{Flow, Socket};
 use crate::time::Span;
@@ -37,7 +39,7 @@ impl Ending {
 #[derive(Default)]
 pub(super) struct Silences {
     ending: Ending,
-    known: HashMap<Socket, Known>,
+    known: HashMap<Socket, Known, RandomState>,
 }
 
 impl Silences {
@@ -45,7 +47,7 @@ impl Silences {
     pub(super) fn add(&mut self, flow: &Flow) {
         let Some(gaps) = flow.packet_gaps() else { return };
         self.known.entry(flow.server()).or_default().add(gaps);
-        let lengths = gaps.kept().into_iter().map(|gap| gap.length).filter(|length| !is_stitched(*length));
+        let lengths = gaps.lengths().filter(|length| !is_stitched(*length));
         self.ending.longest_silence = lengths.fold(self.ending.longest_silence, Span::max);
     }
 

@@ -4,8 +4,12 @@
 //! (as the LVS FULLNAT patch set and DPVS do). So the responder's number must agree, and beside it either the
 //! initiator's, or the payload of one direction octet for octet. Both copies begin at the same time.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use foldhash::fast::RandomState;
+
+use crate::flow::store::Brief;
 use crate::flow::{Direction, Flow, Orientation, Socket};
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
@@ -40,15 +44,16 @@ pub struct Translated {
 /// The flows of the last seconds, by the responder's initial number; they are added in the order of their first segments.
 #[derive(Default)]
 pub(super) struct Search {
-    groups: HashMap<u32, Group>,
+    groups: HashMap<u32, Group, RandomState>,
     order: VecDeque<(Timestamp, u32)>,
-    invented: HashSet<u32>,
+    invented: HashSet<u32, RandomState>,
     found: Translated,
 }
 
-#[derive(Default)]
+/// Conversations of one number: most are alone.
 struct Group {
-    members: Vec<Member>,
+    first: Member,
+    others: Vec<Member>,
     crowded: bool,
 }
 
@@ -75,21 +80,42 @@ impl Member {
 impl Search {
     /// Adds the next flow.
     pub(super) fn add(&mut self, flow: &Flow) {
-        let Some(number) = responder_number(flow) else {
-            return;
-        };
-        self.forget(flow.first.time);
-        if self.invented.contains(&number) {
+        if let Some(number) = responder_number(flow) {
+            self.enter(number, flow.first.time, || Member::of(flow));
+        }
+    }
+
+    /// Adds the next flow, whose handshake was seen and that carried nothing.
+    pub(super) fn add_brief(&mut self, brief: &Brief) {
+        if let Some(number) = brief.server_base.filter(|_| brief.server_isn.is_some()).and_then(telling) {
+            let ends = (brief.client, brief.server);
+            self.enter(number, brief.first, || Member {
+                ends,
+                base: brief.client_base,
+                octets: [0; 2],
+                by_handshake: true,
+            });
+        }
+    }
+
+    fn enter(&mut self, number: u32, begun: Timestamp, member: impl FnOnce() -> Member) {
+        self.forget(begun);
+        if !self.invented.is_empty() && self.invented.contains(&number) {
             return;
         }
-        let group = self.groups.entry(number).or_default();
-        if group.members.is_empty() {
-            self.order.push_back((flow.first.time, number));
-        }
-        if group.members.len() == COPIES {
-            group.crowded = true;
-        } else {
-            group.members.push(Member::of(flow));
+        match self.groups.entry(number) {
+            Entry::Vacant(place) => {
+                place.insert(Group { first: member(), others: Vec::new(), crowded: false });
+                self.order.push_back((begun, number));
+            }
+            Entry::Occupied(group) => {
+                let group = group.into_mut();
+                if 1 + group.others.len() == COPIES {
+                    group.crowded = true;
+                } else {
+                    group.others.push(member());
+                }
+            }
         }
     }
 
@@ -114,10 +140,8 @@ impl Search {
             }
             return;
         }
-        let Some((first, others)) = group.members.split_first() else {
-            return;
-        };
-        for other in others.iter().filter(|other| are_copies(first, other)) {
+        let Group { first, others, .. } = group;
+        for other in others.iter().filter(|other| are_copies(&first, other)) {
             self.found.total += 1;
             if self.found.pairs.len() < KEPT {
                 self.found.pairs.push(Translation { before: first.ends, after: other.ends });
@@ -147,10 +171,13 @@ fn are_copies(one: &Member, other: &Member) -> bool {
 /// The responder's initial number, where its own SYN shows it, or payload midstream: a refusing RST carries none. Numbers
 /// around zero are written by generators: a stack that draws them at random (RFC 9293 3.4.1) hits that one time in 32,768.
 fn responder_number(flow: &Flow) -> Option<u32> {
-    const ROUND: u32 = 1 << 16;
     let responder = flow.end(Direction::FromResponder);
     let is_shown = responder.isn.is_some()
         || (flow.orientation == Orientation::Inferred && responder.counters().payload_bytes > 0);
-    let number = responder.base.filter(|_| is_shown)?.0;
+    responder.base.filter(|_| is_shown).and_then(telling)
+}
+
+fn telling(Seq(number): Seq) -> Option<u32> {
+    const ROUND: u32 = 1 << 16;
     (number.wrapping_add(ROUND) > 2 * ROUND).then_some(number)
 }
