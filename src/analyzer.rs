@@ -113,6 +113,8 @@ pub struct Options {
     pub awake: usize,
     /// Flows of which the capture shows no more than an attempt, that are kept at most: see [`Flow::is_attempt`].
     pub attempts: usize,
+    /// Whether usual segments may take the short way through their flows. The long way comes to the same: tests go both.
+    pub short_way: bool,
 }
 
 impl Options {
@@ -122,7 +124,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX }
+        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX, short_way: true }
     }
 }
 

@@ -52,6 +52,14 @@ pub(super) struct Moment {
     pub(super) clock: Timestamp,
 }
 
+/// What a segment is.
+struct Judged {
+    flow: u32,
+    direction: Direction,
+    kind: SegmentKind,
+    notes: Notes,
+}
+
 /// What the first fragment of a segment said.
 #[derive(Clone, Copy, Debug)]
 struct Beginning {
@@ -109,16 +117,31 @@ impl Shard {
     }
 
     /// Has the memory of these records' flows brought near.
-    pub(super) fn touch(&self, ahead: &[Ahead<'_>]) {
-        self.table.touch(ahead.iter().filter_map(|ahead| ahead.key.as_ref()));
+    pub(super) fn touch<'a>(&self, ahead: &'a [Ahead<'a>]) {
+        let visit = |ahead: &'a Ahead<'_>| match &ahead.decoded {
+            Decoded::Segment(segment) => Some((ahead.key.as_ref()?, segment.payload_len > 1)),
+            _ => None,
+        };
+        self.table.touch(ahead.iter().filter_map(visit));
     }
 
     /// Does what a record means to a flow.
     pub(super) fn run<'a>(&mut self, what: Option<What>, ahead: &Ahead<'a>, mark: Mark, moment: Moment) -> Seen<'a> {
         let seen = match &ahead.decoded {
             Decoded::Segment(segment) => {
-                let key = ahead.key.unwrap_or_else(|| self.table.hash(Keyed::of(segment)));
-                Seen::Segment(self.segment(segment, &key, mark, what, moment.clock))
+                let hashed;
+                let key = match &ahead.key {
+                    Some(key) => key,
+                    None => {
+                        hashed = self.table.hash(Keyed::of(segment));
+                        &hashed
+                    }
+                };
+                let mut told = Told::NOTHING;
+                let judged = self.segment(segment, key, mark, what, moment.clock, &mut told);
+                let Judged { flow, direction, kind, notes } = judged;
+                self.log(moment.at);
+                return Seen::Segment(Labelled { flow, direction, kind, notes, mark, segment: *segment, told });
             }
             Decoded::Fragment(fragment) => {
                 if let Some(What::Completed(completed)) = what {
@@ -137,10 +160,15 @@ impl Shard {
             }
             Decoded::Skip(skip) => Seen::Skip(*skip),
         };
-        if let Some(log) = &mut self.log {
-            log.note(moment.at, self.table.total(), self.streams.given());
-        }
+        self.log(moment.at);
         seen
+    }
+
+    /// Keeps which numbers record `at` took.
+    fn log(&mut self, at: u64) {
+        if let Some(log) = &mut self.log {
+            log.note(at, self.table.total(), self.streams.given());
+        }
     }
 
     /// What there is when the capture has ended.
@@ -154,14 +182,36 @@ impl Shard {
         }
     }
 
-    fn segment<'a>(
+    #[inline(always)]
+    fn segment(
         &mut self,
-        segment: &Segment<'a>,
+        segment: &Segment<'_>,
         key: &Hashed,
         mark: Mark,
         what: Option<What>,
         clock: Timestamp,
-    ) -> Labelled<'a> {
+        told: &mut Told,
+    ) -> Judged {
+        let is_single = matches!(what, Some(What::Segment { copy_of: None, fragment: None }));
+        if is_single
+            && self.options.short_way
+            && let Some(judged) = self.pass(segment, key, mark, told)
+        {
+            return judged;
+        }
+        self.take(segment, key, mark, what, clock, told)
+    }
+
+    /// Takes a segment of any sort.
+    fn take(
+        &mut self,
+        segment: &Segment<'_>,
+        key: &Hashed,
+        mark: Mark,
+        what: Option<What>,
+        clock: Timestamp,
+        told: &mut Told,
+    ) -> Judged {
         let (copy_of, fragment) = match what {
             Some(What::Segment { copy_of, fragment }) => (copy_of, fragment),
             _ => (None, None),
@@ -173,7 +223,7 @@ impl Shard {
         let is_copy = copy_of.is_some_and(is_here);
         let cut = segment.payload.len() < segment.payload_len as usize;
         self.count(segment, mark, is_copy, cut, place.is_new);
-        let (mut class, mut told) = (Class::default(), Told::NOTHING);
+        let mut class = Class::default();
         if let Some(flow) = self.table.flow_mut(index) {
             class = if is_copy {
                 Class { kind: Some(SegmentKind::DuplicateFrame), ..Class::default() }
@@ -185,7 +235,7 @@ impl Shard {
             }
             let shared = Shared { relabels: &mut self.relabels, heads: self.budgets.of(key.keyed().fold()) };
             let octet = flow.end(direction).lone_octet(segment);
-            told = Told { octet, ..flow.apply(direction, segment, mark, class, shared) };
+            *told = Told { octet, ..flow.apply(direction, segment, mark, class, shared) };
             // Wireshark reassembles first, except where the snapshot length cut an IPv4 fragment.
             let dissected = segment.fragment.is_none() || (cut && segment.src.is_ipv4());
             if self.options.number_streams && dissected {
@@ -199,8 +249,26 @@ impl Shard {
         if let Some(fragment) = fragment {
             self.begin(fragment, index, direction, segment, mark);
         }
-        let kind = class.kind.unwrap_or(SegmentKind::Ack);
-        Labelled { flow: index, direction, kind, notes: class.notes, mark, segment: *segment, told }
+        Judged { flow: index, direction, kind: class.kind.unwrap_or(SegmentKind::Ack), notes: class.notes }
+    }
+
+    /// Takes a segment that is as most are: of a flow under way that it neither opens nor ends.
+    #[inline(always)]
+    fn pass(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark, told: &mut Told) -> Option<Judged> {
+        let Self { table, budgets, streams, options, .. } = self;
+        let keyed = key.keyed();
+        let (number, flow) = table.seek(key)?;
+        let direction = flow.direction(keyed.from_low);
+        if segment.payload_len == 1 {
+            told.octet = flow.end(direction).lone_octet(segment);
+        }
+        let (kind, notes) = flow.pass(direction, segment, mark, told, || budgets.of(keyed.fold()))?;
+        if options.number_streams && flow.stream.is_none() {
+            streams.number(flow, None, false);
+        }
+        let cut = segment.payload.len() < segment.payload_len as usize;
+        self.count(segment, mark, false, cut, false);
+        Some(Judged { flow: number, direction, kind, notes })
     }
 
     /// Takes note of an attempt that began, or became a connection.
@@ -223,6 +291,7 @@ impl Shard {
         }
     }
 
+    #[inline(always)]
     fn count(&mut self, segment: &Segment<'_>, mark: Mark, is_copy: bool, cut: bool, is_new: bool) {
         let file = mark.frame.file as usize;
         if self.accounts.len() <= file {

@@ -54,6 +54,8 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         extras,
         heads: _,
         initiator_spoke,
+        is_settled,
+        in_question: [packet_asked, payload_asked],
     } = flow;
     initiator(coder, initiator_is_low);
     let mut by_handshake = *orientation == Orientation::Handshake;
@@ -64,7 +66,9 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         coder.number(&mut wide);
         *stream = u32::try_from(wide).unwrap_or_default();
     });
-    coder.flag(initiator_spoke);
+    for flag in [initiator_spoke, is_settled, packet_asked, payload_asked] {
+        coder.flag(flag);
+    }
     coder.mark(first);
     end(coder, client, 0);
     end(coder, server, 1);
@@ -130,7 +134,7 @@ fn end(coder: &mut impl Coder, end: &mut Endpoint, side: usize) {
         timestamps,
         last,
         last_payload,
-        payload_spacing,
+        payload_before,
         dup_acks,
         timed_at,
         timed_end,
@@ -147,12 +151,10 @@ fn end(coder: &mut impl Coder, end: &mut Endpoint, side: usize) {
     coder.option(last_ack, |coder, number| coder.seq(number, 1 - side));
     top_of(coder, top);
     coder.option(last, |coder, mark| coder.mark(mark));
-    for time in [fin_time, last_payload] {
+    for time in [fin_time, last_payload, payload_before] {
         coder.option(time, |coder, time| coder.time(time));
     }
-    for span in [payload_spacing, ack_delay] {
-        coder.option(span, |coder, span| coder.span(span));
-    }
+    coder.option(ack_delay, |coder, span| coder.span(span));
     coder.option(window, |coder, window| coder.count(window));
     coder.option(window_scale, |coder, scale| coder.octet(scale));
     coder.option(last_octet, |coder, octet| {
