@@ -195,6 +195,7 @@ impl Shard {
         let is_single = matches!(what, Some(What::Segment { copy_of: None, fragment: None }));
         if is_single
             && self.options.short_way
+            && !segment.flags.any(Flags::SYN | Flags::FIN | Flags::RST)
             && let Some(judged) = self.pass(segment, key, mark, told)
         {
             return judged;

@@ -94,7 +94,8 @@ impl Flow {
             return foresee_answer(theirs, segment);
         }
         if segment.payload_len > 0 {
-            return Some(SegmentKind::Data);
+            // A damaged length may reach around half of the circle.
+            return next.plus(segment.payload_len).after(next).then_some(SegmentKind::Data);
         }
         let is_same_place = sender.last_ack == Some(segment.ack);
         let is_plain = !is_same_place || (!peer.in_flight() && sender.window == Some(segment.window));

@@ -110,6 +110,32 @@ fn of_scripts() {
     }
 }
 
+/// What conversations at random hardly bring about, in flows that have gone the short way.
+#[test]
+fn of_rare_turns() {
+    const BEGINNING: &str = "flow 10.0.0.1:40000 > 10.0.0.2:5432 isn 1000 5000\n\
+        0     > S   0:0(0)            win 64240 <mss 1460>\n\
+        +.010 < S.  0:0(0)     ack 1  win 65160 <mss 1460>\n\
+        +.001 > .   1:1(0)     ack 1\n\
+        +.001 > P.  1:101(100) ack 1\n\
+        +.010 < P.  1:201(200) ack 101\n\
+        +.001 > .   101:101(0) ack 201\n\
+        +.001 < .   201:201(0) ack 101\n";
+    for (what, rest) in [
+        (
+            "the real client shows late",
+            "+1 > P. 101:111(10) ack 201 <TOA 203.0.113.9:4242>\n+1 < . 201:201(0) ack 111\n",
+        ),
+        (
+            "a SYN comes again and is challenged",
+            "+1 > S 0:0(0) win 64240 <mss 1460>\n+1 > . 101:101(0) ack 201\n+.1 < . 201:201(0) ack 101\n",
+        ),
+    ] {
+        let script = Script::parse(&format!("{BEGINNING}{rest}")).expect("a script");
+        compare(&packets(&script)).unwrap_or_else(|difference| panic!("{what}: {difference}"));
+    }
+}
+
 #[test]
 fn of_recordings() {
     let captures = fixtures("captures", "pcap");

@@ -66,8 +66,14 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         coder.number(&mut wide);
         *stream = u32::try_from(wide).unwrap_or_default();
     });
-    for flag in [initiator_spoke, is_settled, packet_asked, payload_asked] {
-        coder.flag(flag);
+    coder.flag(initiator_spoke);
+    let mut is_marked = *is_settled || *packet_asked || *payload_asked;
+    coder.flag(&mut is_marked);
+    for flag in [is_settled, packet_asked, payload_asked] {
+        *flag &= is_marked;
+        if is_marked {
+            coder.flag(flag);
+        }
     }
     coder.mark(first);
     end(coder, client, 0);
