@@ -134,6 +134,8 @@ pub struct Options {
     pub attempts: usize,
     /// Makes digests of flows that go to rest: they are asked for when the capture has ended ([`Joined::brief`]).
     pub digester: Digester,
+    /// Whether usual segments may take the short way through their flows. The long way comes to the same: tests go both.
+    pub short_way: bool,
 }
 
 impl Options {
@@ -143,7 +145,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX, digester: |_| None }
+        Self { number_streams: true, awake: AWAKE, attempts: usize::MAX, digester: |_| None, short_way: true }
     }
 }
 

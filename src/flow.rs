@@ -20,6 +20,7 @@ pub mod kind;
 pub mod mark;
 mod packed;
 mod places;
+mod plain;
 pub mod probes;
 pub mod resets;
 mod silences;
@@ -152,6 +153,10 @@ pub struct Flow {
     heads: Option<Box<Heads>>,
     /// Whether the initiator has sent payload.
     initiator_spoke: bool,
+    /// Whether segments may go the short way: see `plain`. What could change that goes the long way, or says so.
+    is_settled: bool,
+    /// On either clock: whether a gap may wait for its decision.
+    in_question: [bool; 2],
 }
 
 impl Flow {
@@ -182,6 +187,8 @@ impl Flow {
             extras: None,
             heads: None,
             initiator_spoke: false,
+            is_settled: false,
+            in_question: [false; 2],
         }
     }
 
@@ -347,26 +354,38 @@ impl Flow {
         };
         let [initiator, responder] = &self.ends;
         let own = u64::from(self.first.frame.number) ^ u64::from(self.last.frame.number);
-        own ^ of(initiator) ^ of(responder) ^ u64::from(self.key.low().port)
+        let [.., ports] = self.key.words();
+        own ^ of(initiator) ^ of(responder) ^ ports
     }
 
-    /// The same for what lies apart from it, once the flow itself is at hand.
-    fn touch_further(&self) -> u64 {
+    /// The same for what lies apart from it, once the flow itself is at hand. A segment that `speaks`, with more than one octet,
+    /// is no probe; one that does not concerns no gap of payload, unless such a gap waits for its answer.
+    fn touch_further(&self, speaks: bool) -> u64 {
         let [initiator, responder] = &self.probes;
-        let probes = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch());
-        let gaps = self.gaps.as_deref().map_or(0, |[packet, payload]| packet.touch() ^ payload.touch());
-        let heads = self.heads.as_ref().map_or(0, |heads| heads.touch());
+        let probes = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch(speaks));
+        let gaps =
+            self.near_gaps(speaks).map_or(0, |(packet, payload)| packet.touch() ^ payload.map_or(0, Gaps::touch));
+        let heads = self.heads.as_ref().filter(|_| speaks).map_or(0, |heads| heads.touch());
         let extras = self.extras.as_ref().map_or(0, |extras| u64::from(extras.clock_steps) ^ extras.resets.total());
         probes(initiator) ^ probes(responder) ^ gaps ^ heads ^ extras
     }
 
     /// The same for what lies apart from that in turn.
-    fn touch_last(&self) -> u64 {
+    fn touch_last(&self, speaks: bool) -> u64 {
         let [initiator, responder] = &self.probes;
-        let frames = |probes: &Option<Box<Probes>>| probes.as_ref().map_or(0, |probes| probes.touch_frames());
+        let frames = |probes: &Option<Box<Probes>>| {
+            probes.as_ref().filter(|_| !speaks).map_or(0, |probes| probes.touch_frames())
+        };
         let reset = self.resets().next().map_or(0, |reset| u64::from(reset.seq.0));
-        let gaps = self.gaps.as_deref().map_or(0, |[packet, payload]| packet.touch_longest() ^ payload.touch_longest());
-        frames(initiator) ^ frames(responder) ^ reset ^ gaps
+        let longest =
+            |(packet, payload): (&Gaps, Option<&Gaps>)| packet.touch_longest() ^ payload.map_or(0, Gaps::touch_longest);
+        frames(initiator) ^ frames(responder) ^ reset ^ self.near_gaps(speaks).map_or(0, longest)
+    }
+
+    /// The gaps that a segment most likely concerns: those on the clock of any packet, and those of payload if it does.
+    fn near_gaps(&self, speaks: bool) -> Option<(&Gaps, Option<&Gaps>)> {
+        let ([packet, payload], [_, is_asked]) = (self.gaps.as_deref()?, self.in_question);
+        Some((packet, Some(payload).filter(|_| speaks || is_asked)))
     }
 
     /// Whether both ends have closed, or a RST has ended it as far as is known.
@@ -400,6 +419,7 @@ impl Flow {
     }
 
     fn extras_mut(&mut self) -> &mut Extras {
+        self.is_settled = false;
         self.extras.get_or_insert_default()
     }
 

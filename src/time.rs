@@ -75,6 +75,17 @@ impl Timestamp {
         }
     }
 
+    /// Whether more than `span`, which is not negative, went by from `earlier` to `self`: what [`since`](Self::since) says, told
+    /// without counting it.
+    #[must_use]
+    #[inline]
+    pub const fn is_beyond(self, earlier: Self, span: Span) -> bool {
+        let (Self(Nanos(now)), Self(Nanos(earlier))) = (self, earlier);
+        let elapsed = now.get().saturating_sub(earlier.get());
+        // Spans end where those of `since` do.
+        elapsed > span.as_nanos().cast_unsigned() && span.as_nanos() < i64::MAX
+    }
+
     /// `self` moved by `span`.
     #[must_use]
     pub const fn plus(self, span: Span) -> Self {
@@ -184,6 +195,7 @@ impl fmt::Debug for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn arithmetic_saturates_instead_of_wrapping() {
@@ -202,6 +214,18 @@ mod tests {
         assert_eq!(late.plus(Span::from_secs(1)), late);
         assert_eq!(Span::from_secs(i64::MAX), Span::from_nanos(i64::MAX));
         assert_eq!(Timestamp::from_nanos_saturating(i128::MAX), late);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_beyond_a_span_is_longer(one: i64, other: i64, apart in 0..100_i64, span in prop_oneof![0..100_i64, 0..=i64::MAX]) {
+            let span = Span::from_nanos(span);
+            let (one, other) = (Timestamp::from_nanos(one), Timestamp::from_nanos(other));
+            for other in [other, one, one.plus(Span::from_nanos(apart)), one.plus(Span::from_nanos(-apart)), one.plus(span)] {
+                prop_assert_eq!(one.is_beyond(other, span), one.since(other) > span);
+                prop_assert_eq!(other.is_beyond(one, span), other.since(one) > span);
+            }
+        }
     }
 
     #[test]

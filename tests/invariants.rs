@@ -29,6 +29,8 @@ mod rest;
 mod stage;
 #[path = "invariants/story.rs"]
 mod story;
+#[path = "invariants/ways.rs"]
+mod ways;
 
 use std::collections::HashSet;
 

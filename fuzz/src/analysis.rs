@@ -23,17 +23,22 @@ pub struct Course {
 
 impl Default for Course {
     fn default() -> Self {
+        Self::by(true)
+    }
+}
+
+impl Course {
+    /// Segments take the short way where there is one, or none does.
+    pub fn by(short_way: bool) -> Self {
         let mut course = Self {
-            analyzer: Analyzer::new(Options { number_streams: true, ..Options::default() }),
+            analyzer: Analyzer::new(Options { number_streams: true, short_way, ..Options::default() }),
             numbers: FlowNumbers::default(),
             files: 0,
         };
         course.begin_file();
         course
     }
-}
 
-impl Course {
     /// What follows stands in another file of the same timeline.
     pub fn begin_file(&mut self) {
         self.analyzer.begin_file(self.files);

@@ -113,8 +113,12 @@ impl Shard {
     }
 
     /// Has the memory of these records' flows brought near.
-    pub(super) fn touch(&self, ahead: &[Ahead<'_>]) {
-        self.table.touch(ahead.iter().filter_map(|ahead| ahead.key.as_ref()));
+    pub(super) fn touch<'a>(&self, ahead: &'a [Ahead<'a>]) {
+        let visit = |ahead: &'a Ahead<'_>| match &ahead.decoded {
+            Decoded::Segment(segment) => Some((ahead.key.as_ref()?, segment.payload_len > 1)),
+            _ => None,
+        };
+        self.table.touch(ahead.iter().filter_map(visit));
     }
 
     /// Does what a record means to a flow; what it was found to be, if it is a segment, and what its payload told.
@@ -142,10 +146,15 @@ impl Shard {
             Decoded::Damaged(damaged) => self.reserve_stream(damaged.src, damaged.dst),
             Decoded::Skip(_) => {}
         }
-        if let Some(log) = &mut self.log {
-            log.note(moment.at, self.table.total(), self.streams.given());
-        }
+        self.log(moment.at);
         judged
+    }
+
+    /// Keeps which numbers record `at` took.
+    fn log(&mut self, at: u64) {
+        if let Some(log) = &mut self.log {
+            log.note(at, self.table.total(), self.streams.given());
+        }
     }
 
     /// What there is when the capture has ended.
@@ -159,7 +168,29 @@ impl Shard {
         }
     }
 
+    #[inline(always)]
     fn segment(
+        &mut self,
+        segment: &Segment<'_>,
+        key: &Hashed,
+        mark: Mark,
+        what: Option<What>,
+        clock: Timestamp,
+        told: &mut Told,
+    ) -> Judged {
+        let is_single = matches!(what, Some(What::Segment { copy_of: None, fragment: None }));
+        if is_single
+            && self.options.short_way
+            && !segment.flags.any(Flags::SYN | Flags::FIN | Flags::RST)
+            && let Some(judged) = self.pass(segment, key, mark, told)
+        {
+            return judged;
+        }
+        self.take(segment, key, mark, what, clock, told)
+    }
+
+    /// Takes a segment of any sort.
+    fn take(
         &mut self,
         segment: &Segment<'_>,
         key: &Hashed,
@@ -205,8 +236,26 @@ impl Shard {
         if let Some(fragment) = fragment {
             self.begin(fragment, index, direction, segment, mark);
         }
-        let kind = class.kind.unwrap_or(SegmentKind::Ack);
-        Judged { flow: index, direction, kind, notes: class.notes }
+        Judged { flow: index, direction, kind: class.kind.unwrap_or(SegmentKind::Ack), notes: class.notes }
+    }
+
+    /// Takes a segment that is as most are: of a flow under way that it neither opens nor ends.
+    #[inline(always)]
+    fn pass(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark, told: &mut Told) -> Option<Judged> {
+        let Self { table, budgets, streams, options, .. } = self;
+        let keyed = key.keyed();
+        let (number, flow) = table.seek(key)?;
+        let direction = flow.direction(keyed.from_low);
+        if segment.payload_len == 1 {
+            told.octet = flow.end(direction).lone_octet(segment);
+        }
+        let (kind, notes) = flow.pass(direction, segment, mark, told, || budgets.of(keyed.fold()))?;
+        if options.number_streams && flow.stream.is_none() {
+            streams.number(flow, None, false);
+        }
+        let cut = segment.payload.len() < segment.payload_len as usize;
+        self.count(segment, mark, false, cut, false);
+        Some(Judged { flow: number, direction, kind, notes })
     }
 
     /// Takes note of an attempt that began, or became a connection.
@@ -229,6 +278,7 @@ impl Shard {
         }
     }
 
+    #[inline(always)]
     fn count(&mut self, segment: &Segment<'_>, mark: Mark, is_copy: bool, cut: bool, is_new: bool) {
         let file = mark.frame.file as usize;
         if self.accounts.len() <= file {

@@ -27,15 +27,16 @@ pub struct Traffic {
 
 impl Traffic {
     /// Counts `segment` in.
+    #[inline]
     pub(crate) fn add(&mut self, segment: &Segment<'_>) {
-        let sort = if segment.payload_len > 0 {
-            &mut self.with_payload
-        } else if segment.flags.any(Flags::SYN | Flags::FIN | Flags::RST) {
-            &mut self.control
-        } else {
-            &mut self.bare_acks
-        };
-        *sort += 1;
+        let is_control = segment.flags.any(Flags::SYN | Flags::FIN | Flags::RST);
+        if segment.payload_len == 0 {
+            let sort = if is_control { &mut self.control } else { &mut self.bare_acks };
+            *sort += 1;
+            self.resets += u64::from(segment.flags.has(Flags::RST));
+            return;
+        }
+        self.with_payload += 1;
         self.resets += u64::from(segment.flags.has(Flags::RST));
         let hidden = segment.payload_len == 1 && segment.payload.is_empty() && segment.told.is_none();
         self.hidden_octets += u64::from(hidden);

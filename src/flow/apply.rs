@@ -2,11 +2,10 @@
 
 use crate::capture::Told;
 use crate::flow::classify::{Class, HeldFate};
-use crate::flow::endpoint::Silence;
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::dating::Stamped;
-use crate::flow::probes::{Answer, Pending, Probes};
+use crate::flow::probes::{Answer, Probes};
 use crate::flow::resets::{self, Acceptability};
 use crate::flow::turns::{Budget, Heads, Piece};
 use crate::flow::{Direction, Flow, IcmpEvent, Orientation, Turn};
@@ -58,7 +57,7 @@ impl Flow {
             *steps = steps.saturating_add(1);
         }
         self.observe_life(direction, kind, mark);
-        self.follow_gaps(direction, segment, mark, &class, kind);
+        self.follow_gaps(direction, segment, mark, kind, class.notes);
         if kind == SegmentKind::Rst {
             self.resolve_held(direction, &class, relabels);
             self.apply_reset(direction, segment, mark, &class);
@@ -74,6 +73,7 @@ impl Flow {
             self.release_heads(heads);
         }
         self.apply_common(direction, segment, mark, kind);
+        self.is_settled = self.is_ordinary();
         told
     }
 
@@ -161,12 +161,7 @@ impl Flow {
     fn apply_answer(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, class: &Class) {
         let peer = direction.reverse();
         if class.answer != Answer::None {
-            let prober = self.end(peer);
-            // The timestamps of the probe, if it is what the prober sent last.
-            let stamp = prober.last.zip(prober.timestamps);
-            if let Some(probes) = self.probes_mut(peer) {
-                note_answer(probes, segment, mark, class.answer, stamp);
-            }
+            self.note_answer(peer, segment, mark, class.answer);
         }
         if let Some(ack) = segment.acknowledged() {
             let end = self.end_mut(peer);
@@ -174,6 +169,16 @@ impl Flow {
             if class.notes.has(Notes::UNSEEN) {
                 end.counters_mut().unseen_bytes += u64::from(unseen);
             }
+        }
+    }
+
+    /// Takes `segment` for the answer to a probe of `prober`.
+    pub(super) fn note_answer(&mut self, prober: Direction, segment: &Segment<'_>, mark: Mark, which: Answer) {
+        let end = self.end(prober);
+        // The timestamps of the probe, if it is what the prober sent last.
+        let stamp = end.last.zip(end.timestamps);
+        if let Some(probes) = self.probes_mut(prober) {
+            note_answer(probes, segment, mark, which, stamp);
         }
     }
 
@@ -195,8 +200,7 @@ impl Flow {
         let heard = *self.heard_mut(direction.reverse());
         let flow_last = self.last.time;
         let peer_unseen = self.end(direction.reverse()).last.is_none();
-        // A SYN offers the option and echoes nothing yet (RFC 7323 3.2).
-        let stamped_before = self.end(direction).timestamps.is_some_and(|(_, echo)| echo != 0);
+        let has_stamped = self.has_stamped(direction);
         let probes = self.probes_mut(direction).get_or_insert_default();
         if class.earlier_was_keepalive
             && let Some(earlier) = probes.relabel_latest()
@@ -219,20 +223,11 @@ impl Flow {
         if unseen_answer {
             probes.answered(Answer::Latest, None);
         }
-        let probe = Pending {
-            seq: segment.seq,
-            mark,
-            kind,
-            one_byte: segment.payload_len == 1,
-            ambiguous: class.notes.has(Notes::AMBIGUOUS),
-            answered: false,
-            answer: None,
-            echo,
-        };
-        probes.sent(probe, heard);
-        if kind == SegmentKind::KeepaliveProbe && stamped_before && echo.is_none() {
-            let count = &mut probes.keepalive.without_timestamps;
-            *count = count.saturating_add(1);
+        probes.send(kind, segment, mark, heard, has_stamped);
+        if class.notes.has(Notes::AMBIGUOUS)
+            && let Some(probe) = &mut probes.latest
+        {
+            probe.ambiguous = true;
         }
         if kind == SegmentKind::ZeroWindowProbe {
             let count = &mut self.end_mut(direction).counters_mut().zero_window_probes;
@@ -300,18 +295,18 @@ impl Flow {
         before: Option<Seq>,
         heads: &mut Budget,
     ) -> Told {
-        let end = self.end_mut(direction);
         let fills = kind == SegmentKind::OutOfOrder;
         let beyond = before.map_or(segment.payload_len, |nxt| {
             u32::try_from(segment.end().since(nxt)).unwrap_or(0).min(segment.payload_len)
         });
         let new = if fills { segment.payload_len } else { beyond };
-        end.payload_bytes += u64::from(new);
-        end.payload_spacing = end.last_payload.map(|last| mark.time.since(last));
-        end.last_payload = Some(mark.time);
-        note_last_octet(end, segment);
-        let starts_turn = beyond > 0 && self.turn.is_none_or(|turn| turn.direction != direction);
-        let told = self.read_head(direction, segment, mark, before.filter(|_| starts_turn), starts_turn, heads);
+        self.end_mut(direction).take_payload(segment, new, mark.time);
+        let starts_turn = beyond > 0 && self.starts_turn(direction);
+        let told = if self.reads_head(direction, segment, starts_turn) {
+            self.read_head(direction, segment, mark, before, starts_turn, heads)
+        } else {
+            Told::NOTHING
+        };
         if new > 0 {
             self.last_payload = Some(mark);
         }
@@ -321,9 +316,23 @@ impl Flow {
         told
     }
 
+    /// Whether new payload in `direction` begins a turn.
+    pub(super) fn starts_turn(&self, direction: Direction) -> bool {
+        self.turn.is_none_or(|turn| turn.direction != direction)
+    }
+
+    /// Whether the payload of `segment` is of use to the reader of heads: most segments lie behind the head of their turn.
+    #[inline(always)]
+    pub(super) fn reads_head(&mut self, direction: Direction, segment: &Segment<'_>, starts_turn: bool) -> bool {
+        let is_idle = |heads: &Heads| heads.is_idle(direction);
+        let is_read = starts_turn || segment.told.is_some() || !self.heads.as_deref().is_none_or(is_idle);
+        self.initiator_spoke |= !is_read && direction == Direction::FromInitiator;
+        is_read
+    }
+
     /// Gives the payload to the reader of heads. Where a turn begins is known once the capture has seen the flow's
     /// beginning, another turn, or a silence between: in the middle of a stream nothing is guessed.
-    fn read_head(
+    pub(super) fn read_head(
         &mut self,
         direction: Direction,
         segment: &Segment<'_>,
@@ -334,10 +343,6 @@ impl Flow {
     ) -> Told {
         let initiator_spoke = self.initiator_spoke;
         self.initiator_spoke |= direction == Direction::FromInitiator;
-        // Most segments lie behind the head of their turn.
-        if !starts_turn && segment.told.is_none() && self.heads.as_ref().is_none_or(|heads| heads.is_idle(direction)) {
-            return Told::NOTHING;
-        }
         let known = starts_turn
             && (self.orientation == Orientation::Handshake
                 || self.turn.is_some()
@@ -349,6 +354,9 @@ impl Flow {
             return heads.hear(&piece, segment.told, budget);
         }
         // Much of what flows carry has no name: then nothing is kept.
+        if segment.told.is_none() && Heads::is_nameless(&piece, initiator_spoke) {
+            return Told::NOTHING;
+        }
         let mut heads = Heads::behind(initiator_spoke);
         let told = heads.hear(&piece, segment.told, budget);
         if !heads.is_blank() {
@@ -379,7 +387,8 @@ impl Flow {
         (sent_nothing_else && only_syn && had_payload).then_some(segment.ack)
     }
 
-    fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {
+    #[inline(always)]
+    pub(super) fn take_turn(&mut self, direction: Direction, mark: Mark, octets: u32) {
         match &mut self.turn {
             Some(turn) if turn.direction == direction => {
                 turn.last = mark;
@@ -392,32 +401,13 @@ impl Flow {
     /// What every segment leaves behind.
     fn apply_common(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
         let last = self.last;
-        let empty_probe = kind.is_probe() && segment.payload_len == 0;
-        let end = self.end_mut(direction);
-        end.packets += 1;
-        if let Some(previous) = end.last {
-            let length = mark.time.since(previous.time);
-            if length > end.silence.length {
-                end.silence = Silence { length, start: previous.frame, end: mark.frame };
-            }
-        }
-        end.last = Some(mark);
-        if kind != SegmentKind::Rst {
-            end.baseline.record(segment);
-            note_acks(end, segment, mark, kind);
-            self.note_for_probes(direction, segment, mark, kind);
-        }
+        self.leave_traces(direction, segment, mark, kind);
         if segment.flags.has(Flags::SYN) && self.end(direction.reverse()).isn.is_some() && last.time < mark.time {
             let repeated = self.end(direction).snd_una.is_some() && !segment.flags.has(Flags::ACK);
             if repeated {
                 self.end_mut(direction.reverse()).rare_mut().challenged = Some(mark.time);
             }
         }
-        if !empty_probe {
-            *self.heard_mut(direction) = Some(mark);
-        }
-        *self.last_kind_mut(direction) = Some(kind);
-        self.last = mark;
         if let Some(toa) = segment.options.toa {
             self.extras_mut().real_client.get_or_insert(toa);
         }
@@ -426,11 +416,34 @@ impl Flow {
         }
     }
 
+    /// The part of it that usual segments leave.
+    #[inline(always)]
+    pub(super) fn leave_traces(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
+        self.end_mut(direction).leave_traces(segment, mark, kind);
+        if kind != SegmentKind::Rst {
+            self.note_for_probes(direction, segment, mark, kind);
+        }
+        if !kind.is_probe() || segment.payload_len > 0 {
+            *self.heard_mut(direction) = Some(mark);
+        }
+        *self.last_kind_mut(direction) = Some(kind);
+        self.last = mark;
+    }
+
+    /// Whether the end that sends in `direction` uses timestamps. A SYN offers the option and echoes nothing yet (RFC 7323 3.2).
+    pub(super) fn has_stamped(&self, direction: Direction) -> bool {
+        self.end(direction).timestamps.is_some_and(|(_, echo)| echo != 0)
+    }
+
     /// What the probes of either end are compared with: the hop limits of data, the clocks behind the timestamps.
+    #[inline(always)]
     fn note_for_probes(&mut self, direction: Direction, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
         let is_data = segment.payload_len > 0 && !kind.is_probe();
         if is_data {
             self.end_mut(direction).baseline.data_hop_limits.add(segment.hop_limit);
+        }
+        if matches!(self.probes, [None, None]) {
+            return;
         }
         for owner in Direction::BOTH {
             let Some(probes) = self.probes_mut(owner) else {
@@ -478,32 +491,4 @@ fn note_window_spacing(probes: &mut Probes, seq: Seq, time: Timestamp, flow_last
     let doubled = probes.window_spacing.is_some_and(|earlier| spacing.times(2) >= earlier.times(3));
     probes.backing_off = before.is_some() && (probes.backing_off || doubled);
     probes.window_spacing = Some(spacing);
-}
-
-/// Keeps the last payload octet of the direction, where it was captured.
-fn note_last_octet(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>) {
-    let last = segment.seq.plus(segment.payload_len).minus(1);
-    let is_newest = end.last_octet().is_none_or(|(seq, _)| !last.before(seq));
-    if is_newest {
-        let captured_whole = segment.payload.len() == segment.payload_len as usize;
-        end.set_last_octet(segment.payload.last().filter(|_| captured_whole).map(|&octet| (last, octet)));
-    }
-}
-
-/// Keeps what later segments of the same end are compared with.
-fn note_acks(end: &mut crate::flow::endpoint::Endpoint, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
-    if kind == SegmentKind::DupAck {
-        end.dup_acks = end.dup_acks.saturating_add(1);
-        end.rare_mut().last_dup_ack = Some(mark.time);
-    } else if segment.acknowledged().is_some_and(|ack| end.last_ack != Some(ack)) {
-        end.dup_acks = 0;
-    }
-    if kind != SegmentKind::ChallengeAck {
-        end.last_ack = segment.acknowledged().or(end.last_ack);
-        end.window = Some(segment.window);
-    }
-    end.timestamps = segment.options.timestamps.or(end.timestamps);
-    if kind == SegmentKind::ChallengeAck && end.challenged().is_some() {
-        end.rare_mut().challenged = None;
-    }
 }

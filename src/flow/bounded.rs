@@ -113,6 +113,9 @@ impl HopLimits {
     pub fn add(&mut self, hop_limit: u8) {
         let hop_limit = NonZeroU8::new(hop_limit);
         let Self(slots) = self;
+        if matches!(slots, [first, ..] if *first == hop_limit) {
+            return;
+        }
         let free = slots.iter().position(|slot| slot.is_none() || *slot == hop_limit);
         let place = free.unwrap_or(slots.len() - 1);
         if let Some(slot) = slots.get_mut(place).filter(|_| hop_limit.is_some()) {

@@ -119,21 +119,18 @@ impl Class {
 /// Classifies `segment`, seen at `time` going in `direction`, against the state of `flow` before it.
 #[must_use]
 pub fn classify(flow: &Flow, direction: Direction, segment: &Segment<'_>, time: Timestamp) -> Class {
-    let view = View {
-        flow,
-        sender: flow.end(direction),
-        peer: flow.end(direction.reverse()),
-        own: flow.probes(direction),
-        theirs: flow.probes(direction.reverse()),
-        segment,
-        time,
-    };
+    let view = View::new(flow, direction, segment, time);
     let class = if segment.flags.any(Flags::RST | Flags::SYN | Flags::FIN) {
         view.control()
     } else {
         view.probe().unwrap_or_else(|| if segment.payload_len > 0 { view.payload() } else { view.pure_ack() })
     };
     view.with_remarks(class)
+}
+
+/// Rule 5: whether the one octet of `segment`, one below what the other end has acknowledged, is that of a keepalive probe.
+pub(super) fn is_garbage_octet(flow: &Flow, direction: Direction, segment: &Segment<'_>, time: Timestamp) -> bool {
+    View::new(flow, direction, segment, time).garbage_octet().is_some()
 }
 
 /// Everything that the rules look at.
@@ -149,7 +146,13 @@ struct View<'a> {
     time: Timestamp,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    fn new(flow: &'a Flow, direction: Direction, segment: &'a Segment<'a>, time: Timestamp) -> Self {
+        let (sender, peer) = (flow.end(direction), flow.end(direction.reverse()));
+        let (own, theirs) = (flow.probes(direction), flow.probes(direction.reverse()));
+        Self { flow, sender, peer, own, theirs, segment, time }
+    }
+
     /// Rules 1 and 12.
     fn control(&self) -> Class {
         let flags = self.segment.flags;
@@ -245,7 +248,7 @@ impl View<'_> {
         let by_retransmission_timer = self.sender.last_payload.is_some_and(|sent| {
             let spacing = self.time.since(sent);
             spacing < LEAST_RHYTHM
-                || self.sender.payload_spacing.is_some_and(|earlier| doubles(earlier, spacing) && !self.is_train())
+                || self.sender.payload_spacing().is_some_and(|earlier| doubles(earlier, spacing) && !self.is_train())
         });
         let signs = [pushed, repeated, by_retransmission_timer].into_iter().filter(|sign| *sign).count();
         let probe = Class::new(SegmentKind::KeepaliveProbe).note(Notes::ONE_BYTE);

@@ -5,6 +5,7 @@
 
 use crate::capture::LoneOctet;
 use crate::flow::bounded::HopLimits;
+use crate::flow::kind::SegmentKind;
 use crate::flow::mark::{FrameId, Mark};
 use crate::seq::Seq;
 use crate::time::{Span, Timestamp};
@@ -91,6 +92,7 @@ pub struct Baseline {
 
 impl Baseline {
     /// Counts `segment` in.
+    #[inline(always)]
     pub(crate) fn record(&mut self, segment: &Segment<'_>) {
         self.record_hop_limit(segment.hop_limit);
         if let Some(id) = segment.ip_id {
@@ -127,7 +129,19 @@ impl Baseline {
         self.hop_limits().any(|(value, _)| routers(value) == routers(hop_limit))
     }
 
+    #[inline(always)]
     fn record_hop_limit(&mut self, hop_limit: u8) {
+        if let ([value, ..], [count, ..]) = (self.hop_limits, &mut self.hop_counts)
+            && value == hop_limit
+            && *count > 0
+        {
+            *count = count.saturating_add(1);
+        } else {
+            self.record_other_hop_limit(hop_limit);
+        }
+    }
+
+    fn record_other_hop_limit(&mut self, hop_limit: u8) {
         let mut places = self.hop_limits.iter().zip(&self.hop_counts);
         // Places are used in their order: the first that is free lies behind all that are not. More than four values mean
         // a path that changes all the time: the last place takes turns.
@@ -139,6 +153,7 @@ impl Baseline {
         }
     }
 
+    #[inline(always)]
     fn record_ip_id(&mut self, id: u16) {
         let count = match self.last_ip_id {
             _ if id == 0 => &mut self.ip_id_zero,
@@ -198,8 +213,8 @@ pub struct Endpoint {
     pub last: Option<Mark>,
     /// When this end last sent or repeated payload.
     pub last_payload: Option<Timestamp>,
-    /// The time before that: spacing of a retransmission series.
-    pub payload_spacing: Option<Span>,
+    /// When it did so before that.
+    pub(super) payload_before: Option<Timestamp>,
     /// Duplicate ACKs in a row sent by this end.
     pub dup_acks: u16,
     /// When the segment was sent whose acknowledgment is being timed.
@@ -242,6 +257,12 @@ impl Endpoint {
     /// The same, to be changed.
     pub(super) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// The time between the last payload and what was sent or repeated before it: spacing of a retransmission series.
+    #[must_use]
+    pub fn payload_spacing(&self) -> Option<Span> {
+        Some(self.last_payload?.since(self.payload_before?))
     }
 
     /// Sequence accounting.
@@ -317,6 +338,7 @@ impl Endpoint {
     /// How the only octet of `segment` compares with the last one that this end sent, if that stood in the same place. A zero
     /// that was there before tells nothing: it is what probes carry, and equal by chance too often.
     #[must_use]
+    #[inline]
     pub fn lone_octet(&self, segment: &Segment<'_>) -> Option<LoneOctet> {
         if segment.payload_len != 1 {
             return None;
@@ -331,6 +353,7 @@ impl Endpoint {
     }
 
     /// Takes the acknowledgment `ack` of the other end at `time`; returns how many octets it covers unseen.
+    #[inline(always)]
     pub(crate) fn acknowledge(&mut self, ack: Seq, time: Timestamp) -> u32 {
         if self.snd_una.is_some_and(|una| !ack.after(una)) {
             return 0;
@@ -356,6 +379,54 @@ impl Endpoint {
         self.top = Some(Unit::Data);
         self.rare_mut().hole = Some(Hole { start: nxt, end: ack, since: time });
         ack.since(nxt).unsigned_abs()
+    }
+
+    /// Takes the payload of `segment`, `new` octets of which were not sent before.
+    #[inline(always)]
+    pub(super) fn take_payload(&mut self, segment: &Segment<'_>, new: u32, time: Timestamp) {
+        self.payload_bytes += u64::from(new);
+        self.payload_before = self.last_payload.replace(time);
+        let last = segment.seq.plus(segment.payload_len).minus(1);
+        if self.last_octet().is_none_or(|(seq, _)| !last.before(seq)) {
+            let captured_whole = segment.payload.len() == segment.payload_len as usize;
+            self.set_last_octet(segment.payload.last().filter(|_| captured_whole).map(|&octet| (last, octet)));
+        }
+    }
+
+    /// What a segment of this end leaves behind; of one that this end may not have sent (a RST) no more than that it was.
+    #[inline(always)]
+    pub(super) fn leave_traces(&mut self, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
+        self.packets += 1;
+        if let Some(previous) = self.last.replace(mark) {
+            if mark.time.is_beyond(previous.time, self.silence.length) {
+                let length = mark.time.since(previous.time);
+                self.silence = Silence { length, start: previous.frame, end: mark.frame };
+            }
+        }
+        if kind != SegmentKind::Rst {
+            self.baseline.record(segment);
+            self.note_acks(segment, mark, kind);
+        }
+    }
+
+    /// Keeps what later segments of the same end are compared with.
+    #[inline(always)]
+    fn note_acks(&mut self, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
+        if kind == SegmentKind::DupAck {
+            self.dup_acks = self.dup_acks.saturating_add(1);
+            self.rare_mut().last_dup_ack = Some(mark.time);
+        } else if segment.acknowledged().is_some_and(|ack| self.last_ack != Some(ack)) {
+            self.dup_acks = 0;
+        }
+        if kind == SegmentKind::ChallengeAck {
+            if self.challenged().is_some() {
+                self.rare_mut().challenged = None;
+            }
+        } else {
+            self.last_ack = segment.acknowledged().or(self.last_ack);
+            self.window = Some(segment.window);
+        }
+        self.timestamps = segment.options.timestamps.or(self.timestamps);
     }
 
     /// Moves SND.NXT over `segment` and keeps what later segments are compared with.

@@ -68,7 +68,8 @@ pub enum Found<'a> {
 /// A decoder: what it makes of the first octets of a turn.
 pub type Decoder = for<'a> fn(&'a [u8]) -> Decoded<'a>;
 
-/// What either end may open a turn with: these formats cannot be mistaken for the other end's.
+/// What either end may open a turn with, all of which begins with an octet of ASCII: these formats cannot be mistaken for the
+/// other end's.
 const EITHER: [Decoder; 7] = [
     http::request,
     http::response,
@@ -85,8 +86,10 @@ const INITIATOR: [Decoder; 2] = [mysql::query, redis::command];
 #[must_use]
 pub fn decode(direction: Direction, head: &[u8]) -> Decoded<'_> {
     let own: &[Decoder] = if direction == Direction::FromInitiator { &INITIATOR } else { &[] };
+    // What is binary or encrypted most often shows in its first octet.
+    let either: &[Decoder] = if head.first().is_none_or(u8::is_ascii) { &EITHER } else { &[] };
     let mut best = Decoded::No;
-    for decoder in EITHER.iter().chain(own) {
+    for decoder in either.iter().chain(own) {
         match (decoder(head), &best) {
             (whole @ Decoded::Whole(_), _) => return whole,
             (partial @ Decoded::Partial(_), Decoded::No | Decoded::NeedMore) => best = partial,
@@ -170,6 +173,9 @@ pub(in crate::flow) mod tests {
             let early = decode(direction, start);
             if matches!(early, Decoded::No | Decoded::Whole(_)) {
                 prop_assert_eq!(early, decode(direction, &head), "decided on {:?}", start);
+            }
+            if !head.first().is_none_or(u8::is_ascii) {
+                prop_assert!(EITHER.iter().all(|decoder| decoder(&head) == Decoded::No));
             }
             let early = decode_tls(direction, start);
             if matches!(early, Decoded::No | Decoded::Whole(_)) {

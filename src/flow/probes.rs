@@ -8,6 +8,7 @@ use crate::flow::mark::{FrameId, Mark};
 use crate::flow::probes::dating::Dating;
 use crate::seq::Seq;
 use crate::time::Span;
+use crate::wire::Segment;
 
 /// Shortest spacing at which repeated segments count as a probe's rhythm: Linux counts `TCP_KEEPIDLE` in whole
 /// seconds (tcp(7)), and duplicate ACKs come closer.
@@ -214,8 +215,12 @@ impl Probes {
         self.dating.get_or_insert_default()
     }
 
-    /// Reads a little of each line of memory that a probe or its answer changes.
-    pub(super) fn touch(&self) -> u64 {
+    /// Reads a little of each line of memory that a probe or its answer changes; less for a segment that `speaks`.
+    pub(super) fn touch(&self, speaks: bool) -> u64 {
+        if speaks {
+            let is_open = self.latest.is_some_and(|probe| !probe.answered) || self.previous.is_some();
+            return u64::from(is_open) ^ u64::from(self.keepalive.answers.delay.count());
+        }
         let stats = &self.keepalive;
         let counts = [stats.empty, stats.after_answer.count(), stats.first_delay.count(), stats.level];
         let sum = counts.into_iter().fold(0, |sum, count| sum ^ u64::from(count));
@@ -226,6 +231,33 @@ impl Probes {
     /// The same for what lies apart from it.
     pub(super) fn touch_frames(&self) -> u64 {
         self.keepalive.frames.next_place().map_or(0, |frame| u64::from(frame.number))
+    }
+
+    /// Records `segment`, a probe of `kind`, of an end that `has_stamped` segments before or has not.
+    pub(super) fn send(
+        &mut self,
+        kind: SegmentKind,
+        segment: &Segment<'_>,
+        mark: Mark,
+        heard: Option<Mark>,
+        has_stamped: bool,
+    ) {
+        let echo = segment.options.timestamps.map(|(_, echo)| echo);
+        let probe = Pending {
+            seq: segment.seq,
+            mark,
+            kind,
+            one_byte: segment.payload_len == 1,
+            ambiguous: false,
+            answered: false,
+            answer: None,
+            echo,
+        };
+        self.sent(probe, heard);
+        if kind == SegmentKind::KeepaliveProbe && has_stamped && echo.is_none() {
+            let count = &mut self.keepalive.without_timestamps;
+            *count = count.saturating_add(1);
+        }
     }
 
     /// Records a probe; `heard` is when the prober last heard more of its peer than an empty probe.

@@ -1,6 +1,5 @@
 //! How segments begin, question and decide the idle gaps of a flow, on both clocks.
 
-use crate::flow::classify::Class;
 use crate::flow::gaps::{Clock, Ender, Gap, Gaps, LEAST_GAP, Outcome};
 use crate::flow::kind::{Notes, SegmentKind};
 use crate::flow::mark::Mark;
@@ -15,37 +14,61 @@ const LEAST_PATIENCE: Span = Span::from_secs(3);
 
 impl Flow {
     /// Lets the segment end, answer or repeat the question of idle gaps, on both clocks.
+    #[inline(always)]
     pub(super) fn follow_gaps(
         &mut self,
         direction: Direction,
         segment: &Segment<'_>,
         mark: Mark,
-        class: &Class,
         kind: SegmentKind,
+        notes: Notes,
     ) {
-        if !self.is_established() {
-            return;
+        let is_payload = matches!(kind, SegmentKind::Data | SegmentKind::OutOfOrder | SegmentKind::Rst)
+            || (kind == SegmentKind::Fin && !notes.has(Notes::RETRANSMISSION));
+        // As long as that at the least: longer than a nanosecond less.
+        let lasted = |since: Mark| mark.time.is_beyond(since.time, LEAST_GAP.minus(Span::from_nanos(1)));
+        let silences = [lasted(self.last), is_payload && lasted(self.quiet_since())];
+        // Most segments come soon after another, and nobody has asked.
+        if (silences, self.in_question) != ([false; 2], [false; 2]) && self.is_established() {
+            self.follow_clocks(silences, direction, segment, mark, kind, notes);
         }
-        let is_payload = matches!(kind, SegmentKind::Data | SegmentKind::OutOfOrder)
-            || (kind == SegmentKind::Fin && !class.notes.has(Notes::RETRANSMISSION));
-        self.note_unseen_answer(direction, class);
+    }
+
+    /// Before the first payload the connection itself is what was last heard of.
+    fn quiet_since(&self) -> Mark {
+        self.last_payload.unwrap_or(self.first)
+    }
+
+    /// Both clocks; `silent` and `quiet` say on which of them this segment ends a silence that may be an idle gap.
+    fn follow_clocks(
+        &mut self,
+        [silent, quiet]: [bool; 2],
+        direction: Direction,
+        segment: &Segment<'_>,
+        mark: Mark,
+        kind: SegmentKind,
+        notes: Notes,
+    ) {
         // What acknowledges octets that the capture lacks ends no silence: they did, at a time that nobody knows.
-        let is_whole = !class.notes.has(Notes::UNSEEN);
+        let is_whole = !notes.has(Notes::UNSEEN);
+        if !is_whole {
+            self.note_unseen_answer(direction);
+        }
         self.forget_stale_questions(mark.time);
-        self.follow_clock(Clock::Packet, Some(self.last).filter(|_| is_whole), direction, segment, mark, kind);
-        if is_payload || kind == SegmentKind::Rst || self.payload_gaps().is_some() {
-            // Before the first payload the connection itself is what was last heard of.
-            let start =
-                self.last_payload.or(Some(self.first)).filter(|_| is_whole && (is_payload || kind == SegmentKind::Rst));
-            self.follow_clock(Clock::Payload, start, direction, segment, mark, kind);
+        let is_gap = |since: &Mark| is_whole && mark.time.since(since.time) >= self.gap_threshold();
+        let silence = silent.then_some(self.last).filter(is_gap);
+        let quiet = quiet.then(|| self.quiet_since()).filter(is_gap);
+        let [packets_asked, payload_asked] = self.in_question;
+        if silence.is_some() || packets_asked {
+            self.follow_clock(Clock::Packet, silence, direction, segment, mark, kind);
+        }
+        if quiet.is_some() || payload_asked {
+            self.follow_clock(Clock::Payload, quiet, direction, segment, mark, kind);
         }
     }
 
     /// Who asked acknowledges what the capture does not have (rule 19): the other end answered, though out of sight.
-    fn note_unseen_answer(&mut self, direction: Direction, class: &Class) {
-        if !class.notes.has(Notes::UNSEEN) {
-            return;
-        }
+    fn note_unseen_answer(&mut self, direction: Direction) {
         for gaps in self.gaps.iter_mut().flat_map(|gaps| gaps.iter_mut()) {
             if gaps.undecided().is_some_and(|undecided| undecided.asked == direction) {
                 gaps.decide(Outcome::Survived);
@@ -53,37 +76,57 @@ impl Flow {
         }
     }
 
-    /// One clock: `start` is where the silence that this segment ends began, if it ends any.
+    /// One clock: `gap_since` is where the idle gap began that this segment ends, if it ends one.
     fn follow_clock(
         &mut self,
         clock: Clock,
-        start: Option<Mark>,
+        gap_since: Option<Mark>,
         direction: Direction,
         segment: &Segment<'_>,
         mark: Mark,
         kind: SegmentKind,
     ) {
-        let length = start.map_or(Span::ZERO, |start| mark.time.since(start.time));
-        let is_gap = length >= LEAST_GAP && length >= self.gap_threshold();
         let needs = (!segment.is_empty() && !kind.is_probe()).then(|| segment.end());
         // A silence that began with a question open is no idle gap, but the wait for its answer.
-        let in_question = match self.gaps_mut(clock) {
-            Some(gaps) if gaps.undecided().is_some() => settle(gaps, clock, direction, segment, kind, needs, is_gap),
-            _ => false,
-        };
-        let Some(start) = start.filter(|_| is_gap && !in_question && !self.was_waiting(direction, kind, mark.time))
-        else {
+        let in_question =
+            self.is_in_question(clock) && self.settle(clock, direction, segment, kind, needs, gap_since.is_some());
+        let Some(start) = gap_since.filter(|_| !in_question && !self.was_waiting(direction, kind, mark.time)) else {
             return;
         };
         let half_closed = self.fins() == 1;
+        *by_clock(&mut self.in_question, clock) = kind != SegmentKind::Rst;
         let gaps = by_clock(self.gaps.get_or_insert_default(), clock);
         let ended_by = Some(Ender { mark, direction, kind });
+        let length = mark.time.since(start.time);
         let gap = Gap { start, ended_by, length, outcome: Outcome::Open, half_closed };
         if kind == SegmentKind::Rst {
             gaps.keep(Gap { outcome: Outcome::Died, ..gap });
         } else {
             gaps.ended(gap, direction, needs);
         }
+    }
+
+    /// Whether a gap may wait for its decision on `clock`.
+    fn is_in_question(&self, clock: Clock) -> bool {
+        let [packet, payload] = self.in_question;
+        if clock == Clock::Packet { packet } else { payload }
+    }
+
+    /// Decides the gap that waits for an answer, if this segment decides it; returns whether one was waiting.
+    fn settle(
+        &mut self,
+        clock: Clock,
+        direction: Direction,
+        segment: &Segment<'_>,
+        kind: SegmentKind,
+        needs: Option<Seq>,
+        silence: bool,
+    ) -> bool {
+        let Some(gaps) = self.gaps_mut(clock) else { return false };
+        let was_asked = settle(gaps, clock, direction, segment, kind, needs, silence);
+        let is_asked = gaps.undecided().is_some();
+        *by_clock(&mut self.in_question, clock) = is_asked;
+        was_asked
     }
 
     /// Whether a silence that ends with a segment of `kind` was the wait for an acknowledgment.
@@ -111,7 +154,7 @@ impl Flow {
     /// is no wait any more: the answer was there, though the capture lacks it.
     pub(crate) fn patience(&self, direction: Direction) -> Span {
         let repeats = self.last_kind(direction) == Some(SegmentKind::Retransmission);
-        let spacing = self.end(direction).payload_spacing.filter(|_| repeats).unwrap_or(Span::ZERO);
+        let spacing = self.end(direction).payload_spacing().filter(|_| repeats).unwrap_or(Span::ZERO);
         LEAST_PATIENCE.max(spacing.times(4)).max(self.rto().times(4))
     }
 
@@ -119,7 +162,10 @@ impl Flow {
     /// before stays open. (Where one direction is missing, answers never show.)
     fn forget_stale_questions(&mut self, now: Timestamp) {
         let silence = now.since(self.last.time);
-        if silence <= LEAST_PATIENCE || !self.ends.iter().all(|end| end.last.is_some()) {
+        if silence <= LEAST_PATIENCE
+            || self.in_question == [false; 2]
+            || !self.ends.iter().all(|end| end.last.is_some())
+        {
             return;
         }
         for clock in [Clock::Packet, Clock::Payload] {
@@ -163,7 +209,7 @@ impl Flow {
     }
 }
 
-const fn by_clock([packet, payload]: &mut [Gaps; 2], clock: Clock) -> &mut Gaps {
+const fn by_clock<T>([packet, payload]: &mut [T; 2], clock: Clock) -> &mut T {
     match clock {
         Clock::Packet => packet,
         Clock::Payload => payload,
@@ -180,14 +226,14 @@ fn settle(
     needs: Option<Seq>,
     silence: bool,
 ) -> bool {
-    let Some(undecided) = gaps.undecided().copied() else {
+    let Some(undecided) = gaps.undecided() else {
         return false;
     };
-    let probe_asked = undecided.ender_kind().is_probe();
+    let ender = undecided.ender_kind();
     if kind == SegmentKind::Rst {
         gaps.decide(Outcome::Died);
     } else if direction == undecided.asked {
-        let asked_nothing = undecided.answer.is_none() && !probe_asked;
+        let asked_nothing = undecided.answer.is_none() && !ender.is_probe();
         if asked_nothing && silence && undecided.repeats == 0 {
             gaps.decide(Outcome::Open);
             return false;
@@ -198,8 +244,7 @@ fn settle(
             Some(end) => segment.acknowledged().is_some_and(|ack| !ack.before(end)),
             None => !kind.is_probe(),
         };
-        let closed = undecided.ender_kind() == SegmentKind::Fin;
-        if answered && closed && clock == Clock::Payload {
+        if answered && ender == SegmentKind::Fin && clock == Clock::Payload {
             gaps.decide_closed();
         } else if answered {
             gaps.decide(Outcome::Survived);

@@ -150,6 +150,15 @@ impl Store {
         Some(&mut slot.flow)
     }
 
+    /// Flow number `number`, if it is awake and has this key.
+    #[inline]
+    pub(super) fn seek(&mut self, number: u32, key: &FlowKey) -> Option<&mut Flow> {
+        let place = self.places.get(number).filter(|place| place & READY != 0)?;
+        let slot = self.slots.get_mut((place & !READY) as usize).filter(|slot| slot.flow.key == *key)?;
+        slot.is_touched = true;
+        Some(&mut slot.flow)
+    }
+
     /// Flow `number` is over: it goes to rest when as many more are, unless all are to stay ready.
     pub(super) fn close(&mut self, number: u32) {
         if self.awake == usize::MAX {
@@ -163,9 +172,12 @@ impl Store {
         }
         // They were not looked at for a while: many together are brought near sooner than one after the other.
         let mut resting = [None; AHEAD];
-        resting.iter_mut().take(many).for_each(|number| *number = self.closing.pop_front());
+        resting
+            .iter_mut()
+            .take(many)
+            .for_each(|number| *number = self.closing.pop_front().map(|number| (number, true)));
         self.touch(&resting);
-        for number in resting.into_iter().flatten() {
+        for (number, _) in resting.into_iter().flatten() {
             let Some(place) = self.places.get(number).filter(|place| *place & READY != 0) else { continue };
             let Some(slot) = self.slots.get_mut((place & !READY) as usize) else { continue };
             if slot.flow.was_silent() && self.free.len() > room {
@@ -177,20 +189,21 @@ impl Store {
         }
     }
 
-    /// Reads something of every line of memory that a segment of these flows will most likely change.
-    pub(super) fn touch(&self, numbers: &[Option<u32>]) {
-        let slots = numbers.iter().flatten().map(|number| {
-            let place = self.places.get(*number).unwrap_or_default();
-            if place & READY == 0 { None } else { self.slots.get((place & !READY) as usize) }
+    /// Reads something of every line of memory that a segment of these flows will most likely change, which has more than one
+    /// octet or has not.
+    pub(super) fn touch(&self, visits: &[Option<(u32, bool)>]) {
+        let slots = visits.iter().flatten().map(|(number, speaks)| {
+            let place = self.places.get(*number).filter(|place| place & READY != 0)?;
+            Some((&self.slots.get((place & !READY) as usize)?.flow, *speaks))
         });
         let mut flows = [None; AHEAD];
         let mut sum = 0u64;
-        for (flow, slot) in flows.iter_mut().zip(slots) {
-            *flow = slot.map(|slot| &slot.flow);
-            sum ^= flow.map_or(0, Flow::touch);
+        for (place, visit) in flows.iter_mut().zip(slots) {
+            *place = visit;
+            sum ^= visit.map_or(0, |(flow, _)| flow.touch());
         }
-        sum = flows.iter().flatten().fold(sum, |sum, flow| sum ^ flow.touch_further());
-        sum = flows.iter().flatten().fold(sum, |sum, flow| sum ^ flow.touch_last());
+        sum = flows.iter().flatten().fold(sum, |sum, (flow, speaks)| sum ^ flow.touch_further(*speaks));
+        sum = flows.iter().flatten().fold(sum, |sum, (flow, speaks)| sum ^ flow.touch_last(*speaks));
         std::hint::black_box(sum);
     }
 

@@ -69,13 +69,21 @@ impl FlowTable {
     }
 
     /// Reads something of each flow's memory, so that it is at hand when [`place`](Self::place) asks for it: the same steps
-    /// for all flows together, since what does not depend on each other is fetched at the same time.
-    pub fn touch<'a>(&self, keys: impl Iterator<Item = &'a Hashed>) {
-        let mut numbers = [None; AHEAD];
-        for (number, key) in numbers.iter_mut().zip(keys) {
-            *number = self.index.peek(key.hash);
+    /// for all flows together, since what does not depend on each other is fetched at the same time. Beside each key stands
+    /// whether the segment has more than one octet.
+    pub fn touch<'a>(&self, keys: impl Iterator<Item = (&'a Hashed, bool)>) {
+        let mut visits = [None; AHEAD];
+        for (visit, (key, speaks)) in visits.iter_mut().zip(keys) {
+            *visit = self.index.peek(key.hash).map(|number| (number, speaks));
         }
-        self.store.touch(&numbers);
+        self.store.touch(&visits);
+    }
+
+    /// The flow with this key and its number, where nearly every segment finds it: awake, and in the first place to look at.
+    #[inline]
+    pub(crate) fn seek(&mut self, key: &Hashed) -> Option<(u32, &mut Flow)> {
+        let number = self.index.peek(key.hash)?;
+        Some((number, self.store.seek(number, &key.keyed.key)?))
     }
 
     /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).

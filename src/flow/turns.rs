@@ -58,6 +58,14 @@ impl Heads {
         Self { initiator_spoke, ..Self::default() }
     }
 
+    /// Whether a flow of which nothing was named has nothing to keep behind `piece` either, as one look tells.
+    pub(super) fn is_nameless(piece: &Piece<'_>, initiator_spoke: bool) -> bool {
+        let Some(start) = piece.begins else { return true };
+        let may_be_proxied = piece.direction == Direction::FromInitiator && !initiator_spoke;
+        let is_unknown = |octets| matches!(heads::decode(piece.direction, octets), Decoded::No);
+        !may_be_proxied && piece.within(start).is_some_and(|(offset, octets)| offset == 0 && is_unknown(octets))
+    }
+
     /// Whether there is nothing to keep: nothing was named, and nothing is being read.
     pub(super) fn is_blank(&self) -> bool {
         let is_unnamed = self.names.iter().all(Name::is_empty)

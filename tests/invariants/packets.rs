@@ -24,7 +24,7 @@ pub(crate) const LINK: LinkType = LinkType(1);
 pub(crate) fn packets(script: &Script) -> Vec<Packet> {
     let packet = |frame: idlegap::script::Frame<'_>| {
         let payload = frame.segment.map_or(0, |(_, segment)| usize::from(segment.payload_len));
-        let header_len = frame.bytes.len() - payload;
+        let header_len = frame.bytes.len().saturating_sub(payload);
         Packet { time: frame.time, bytes: frame.bytes, original_len: frame.original_len, header_len }
     };
     script.frames().into_iter().map(packet).collect()

@@ -97,6 +97,8 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
         extras,
         heads: _,
         initiator_spoke,
+        is_settled,
+        in_question: [packet_asked, payload_asked],
     } = flow;
     let mut flags = Flags::default();
     [client.isn, client.base, server.isn, server.base].iter().for_each(|number| flags.note_if(number.is_some()));
@@ -107,6 +109,7 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
     flags.note_if(*initiator_spoke);
     flags.note_if(last_payload.is_some());
     flags.note_if(turn.is_some());
+    [*is_settled, *packet_asked, *payload_asked].into_iter().for_each(|flag| flags.note_if(flag));
     let numbers = [[&mut client.isn, &mut client.base], [&mut server.isn, &mut server.base]];
     let mut flags = beginning(coder, flags, ([first, last], numbers));
     coder.option(flags.is_so(), stream, Coder::small);
@@ -116,6 +119,7 @@ pub(super) fn flow(coder: &mut impl Coder, flow: &mut Flow) {
     *initiator_spoke = flags.is_so();
     coder.option(flags.is_so(), last_payload, Coder::mark);
     turn_of(coder, turn, flags.is_so());
+    [is_settled, packet_asked, payload_asked].into_iter().for_each(|flag| *flag = flags.is_so());
     end(coder, client, 0);
     end(coder, server, 1);
     let macs = [client.baseline.src_mac, server.baseline.src_mac];
@@ -181,7 +185,7 @@ fn end(coder: &mut impl Coder, end: &mut Endpoint, side: usize) {
         timestamps,
         last,
         last_payload,
-        payload_spacing,
+        payload_before,
         dup_acks,
         timed_at,
         timed_end,
@@ -218,7 +222,7 @@ fn end(coder: &mut impl Coder, end: &mut Endpoint, side: usize) {
         coder.option(flags.is_so(), time, Coder::time);
     }
     coder.option(flags.is_so(), fin_end, |coder, number| coder.seq(number, side));
-    coder.option(flags.is_so(), payload_spacing, Coder::span);
+    coder.option(flags.is_so(), payload_before, Coder::time);
     coder.count(flags.is_so(), dup_acks);
     coder.option(flags.is_so(), rare, |coder, rare| rare_of(coder, rare, side));
 }
@@ -240,7 +244,7 @@ fn end_flags(end: &Endpoint) -> Flags {
     flags.note_if(end.last_octet.is_some());
     [end.last_payload, end.fin_time].iter().for_each(|time| flags.note_if(time.is_some()));
     flags.note_if(end.fin_end.is_some());
-    flags.note_if(end.payload_spacing.is_some());
+    flags.note_if(end.payload_before.is_some());
     flags.note_if(end.dup_acks > 0);
     flags.note_if(end.rare.is_some());
     flags

@@ -40,6 +40,29 @@ impl Watched {
     }
 }
 
+proptest! {
+    /// What is passed over as nameless leaves nothing, as reading it shows.
+    #[test]
+    fn the_nameless_leave_nothing(
+        payload in prop_oneof![nearly_a_sample(), proptest::collection::vec(any::<u8>(), 0..64)],
+        asks: bool,
+        initiator_spoke: bool,
+        begins in proptest::option::of(998..1_003_u32),
+        is_cut: bool,
+    ) {
+        let direction = if asks { ASKS } else { ANSWERS };
+        let payload_len = u32::try_from(payload.len()).unwrap() + u32::from(is_cut);
+        let (begins, seq, mark) = (begins.map(Seq), Seq(1000), Mark::default());
+        let piece = Piece { direction, begins, seq, payload: &payload, payload_len, mark };
+        let (mut heads, mut budget) = (Heads::behind(initiator_spoke), Budget::default());
+        let told = heads.hear(&piece, None, &mut budget);
+        if Heads::is_nameless(&piece, initiator_spoke) {
+            prop_assert!(heads.is_blank() && told.is_nothing());
+            prop_assert_eq!(budget.used(), 0);
+        }
+    }
+}
+
 fn asked(pieces: &[(u32, &[u8])]) -> Watched {
     let mut watched = Watched::default();
     for (index, (seq, payload)) in pieces.iter().enumerate() {
