@@ -203,7 +203,7 @@ impl Shard {
             Some(What::Segment { copy_of, fragment }) => (copy_of, fragment),
             _ => (None, None),
         };
-        let place = self.table.place(segment, key, mark);
+        let place = self.table.place(segment, key, mark, copy_of);
         let Place { flow: index, direction, .. } = place;
         // What another flow of the same ends had, before this one began, has no copy here.
         let is_here = |original| self.table.flow(index).is_some_and(|flow| original >= flow.first.frame);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::flow::index::Index;
 use crate::flow::key::{FlowKey, Keyed, Socket};
-use crate::flow::mark::Mark;
+use crate::flow::mark::{FrameId, Mark};
 pub use crate::flow::store::AHEAD;
 use crate::flow::store::{Digester, Store};
 use crate::flow::{Direction, Flow};
@@ -86,9 +86,10 @@ impl FlowTable {
         Some((number, self.store.seek(number, &key.keyed.key)?))
     }
 
-    /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20).
+    /// The flow of `segment`, created if there is none or if the segment opens a new generation (rule 20). `copy_of` is the
+    /// frame that it repeats, of this flow or of an earlier one, if it does.
     #[inline]
-    pub fn place(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark) -> Place {
+    pub fn place(&mut self, segment: &Segment<'_>, key: &Hashed, mark: Mark, copy_of: Option<FrameId>) -> Place {
         let store = &self.store;
         let found = self.index.find(key.hash, |number| store.has_key(number, &key.keyed.key));
         let mut opening = Opening::First;
@@ -96,7 +97,7 @@ impl FlowTable {
             && let Some(flow) = self.store.wake(number)
         {
             let direction = flow.direction(key.keyed.from_low);
-            opening = opens_generation(flow, direction, segment, mark);
+            opening = opens_generation(flow, direction, segment, mark, copy_of);
             if opening == Opening::None {
                 return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
             }
@@ -229,11 +230,23 @@ enum Opening {
 
 /// Rule 20: a SYN with a number that this direction did not start with opens a new generation.
 #[inline]
-fn opens_generation(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark: Mark) -> Opening {
-    if segment.flags.has(Flags::SYN) { opened_by_syn(flow, direction, segment, mark) } else { Opening::None }
+fn opens_generation(
+    flow: &Flow,
+    direction: Direction,
+    segment: &Segment<'_>,
+    mark: Mark,
+    copy_of: Option<FrameId>,
+) -> Opening {
+    if segment.flags.has(Flags::SYN) { opened_by_syn(flow, direction, segment, mark, copy_of) } else { Opening::None }
 }
 
-fn opened_by_syn(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark: Mark) -> Opening {
+fn opened_by_syn(
+    flow: &Flow,
+    direction: Direction,
+    segment: &Segment<'_>,
+    mark: Mark,
+    copy_of: Option<FrameId>,
+) -> Opening {
     let sender = flow.end(direction);
     if segment.flags.has(Flags::ACK) {
         let is_other = sender.isn.is_some_and(|isn| isn != segment.seq);
@@ -241,16 +254,18 @@ fn opened_by_syn(flow: &Flow, direction: Direction, segment: &Segment<'_>, mark:
     }
     match sender.base {
         Some(base) if base != segment.seq => Opening::Reuse,
-        Some(_) if flow.last_payload.is_some() && is_replay(flow, mark) => Opening::Replay(flow.stream),
+        Some(_) if flow.last_payload.is_some() && is_replay(flow, mark, copy_of) => Opening::Replay(flow.stream),
         _ => Opening::None,
     }
 }
 
 /// Whether a SYN that comes again, after payload, is no late copy of the first: time runs backwards, or the connection is over,
-/// or no segment lives so long (MSL, RFC 9293 3.4.1).
-fn is_replay(flow: &Flow, mark: Mark) -> bool {
+/// or no segment lives so long (MSL, RFC 9293 3.4.1). A frame of this flow that was captured twice (rule 0) is none, even if it
+/// is the one that ended the flow.
+fn is_replay(flow: &Flow, mark: Mark, copy_of: Option<FrameId>) -> bool {
     const SEGMENT_LIFETIME: Span = Span::from_secs(120);
-    let over = flow.is_over();
-    let again = over && mark.time.since(flow.first.time) > Span::from_secs(1);
-    mark.time < flow.last.time || again || mark.time.since(flow.last.time) > SEGMENT_LIFETIME
+    let is_copy = copy_of.is_some_and(|original| original >= flow.first.frame);
+    let again = flow.is_over() && mark.time.since(flow.first.time) > Span::from_secs(1);
+    let is_late = again || mark.time.since(flow.last.time) > SEGMENT_LIFETIME;
+    mark.time < flow.last.time || (is_late && !is_copy)
 }
