@@ -397,11 +397,11 @@ impl Endpoint {
     #[inline(always)]
     pub(super) fn leave_traces(&mut self, segment: &Segment<'_>, mark: Mark, kind: SegmentKind) {
         self.packets += 1;
-        if let Some(previous) = self.last.replace(mark) {
-            if mark.time.is_beyond(previous.time, self.silence.length) {
-                let length = mark.time.since(previous.time);
-                self.silence = Silence { length, start: previous.frame, end: mark.frame };
-            }
+        if let Some(previous) = self.last.replace(mark)
+            && mark.time.is_beyond(previous.time, self.silence.length)
+        {
+            let length = mark.time.since(previous.time);
+            self.silence = Silence { length, start: previous.frame, end: mark.frame };
         }
         if kind != SegmentKind::Rst {
             self.baseline.record(segment);
