@@ -76,11 +76,14 @@ impl FlowTable {
         let store = &self.store;
         let found = self.index.find(hash, |number| store.has_key(number, &key));
         let next = self.store.next();
-        let mut opening = Opening::First;
+        let (mut opening, mut bases) = (Opening::First, [None; 2]);
         if let Some(number) = found {
             if let Some(flow) = self.store.wake(number) {
                 let direction = flow.direction(from_low);
                 opening = opens_generation(flow, direction, segment, mark);
+                if matches!(opening, Opening::Unseen(_) | Opening::Replay(_)) {
+                    bases = [true, false].map(|from_low| flow.end(flow.direction(from_low)).base);
+                }
                 if opening == Opening::None {
                     return Place { flow: number, direction, is_new: false, is_reuse: false, stream: None };
                 }
@@ -91,6 +94,11 @@ impl FlowTable {
         }
         let mut flow = Flow::new(key, from_low, segment, mark);
         let direction = flow.direction(from_low);
+        // Wireshark stays in its stream, with the initial numbers that it has.
+        for (from_low, base) in [true, false].into_iter().zip(bases) {
+            let sender = flow.direction(from_low);
+            flow.end_mut(sender).base = base;
+        }
         let stream = match opening {
             Opening::Unseen(stream) => stream,
             Opening::Replay(stream) => {
