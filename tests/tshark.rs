@@ -19,6 +19,8 @@ mod support {
     pub(crate) mod corpus;
     pub(crate) mod difference;
     pub(crate) mod divergences;
+    pub(crate) mod explanation;
+    pub(crate) mod mirror;
     pub(crate) mod packets;
     pub(crate) mod program;
     pub(crate) mod scenes;
@@ -40,7 +42,7 @@ use proptest::test_runner::TestRunner;
 
 use support::corpus::Tally;
 use support::difference::{Comparison, Difference, compare};
-use support::divergences::DIVERGENCES;
+use support::divergences::{DIVERGENCES, covering};
 use support::{packets, scenes, tshark};
 
 #[test]
@@ -69,11 +71,6 @@ fn divergences_have_names_reasons_and_fixtures() {
             divergence.name
         );
     }
-}
-
-/// The names of the divergences that cover a difference.
-fn covering(difference: &Difference) -> Vec<&'static str> {
-    DIVERGENCES.iter().filter(|it| (it.covers)(difference)).map(|it| it.name).collect()
 }
 
 /// Divergences that their own fixture does not show.

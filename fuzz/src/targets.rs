@@ -2,6 +2,8 @@
 //!
 //! The bodies stand apart from libFuzzer, so that `tests/fuzzing.rs` can replay the corpora with the stable toolchain.
 
+#![deny(unsafe_code)]
+
 pub mod analysis;
 pub mod containers;
 pub mod conversation;

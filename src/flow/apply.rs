@@ -201,13 +201,16 @@ impl Flow {
         let flow_last = self.last.time;
         let peer_unseen = self.end(direction.reverse()).last.is_none();
         let has_stamped = self.has_stamped(direction);
+        let peer_payload = self.end(direction.reverse()).last_payload;
         let probes = self.probes_mut(direction).get_or_insert_default();
         if class.earlier_was_keepalive
             && let Some(earlier) = probes.relabel_latest()
         {
             let relabel = |mark: Mark, kind| Relabel { frame: mark.frame, kind, notes: Notes::NONE };
             relabels.push(relabel(earlier.mark, SegmentKind::KeepaliveProbe));
-            relabels.extend(earlier.answer.map(|mark| relabel(mark, SegmentKind::KeepaliveAck)));
+            // An answer with payload is payload (rule 11).
+            let answer = earlier.answer.filter(|mark| peer_payload != Some(mark.time));
+            relabels.extend(answer.map(|mark| relabel(mark, SegmentKind::KeepaliveAck)));
         }
         if kind == SegmentKind::ZeroWindowProbe {
             note_window_spacing(probes, segment.seq, mark.time, flow_last);
@@ -383,8 +386,10 @@ impl Flow {
         let counters = opener.counters();
         let sent_nothing_else = counters.packets == u64::from(counters.retransmissions) + 1;
         let only_syn = opener.isn.is_some_and(|isn| segment.acknowledged() == Some(isn.plus(1)));
-        let had_payload = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
-        (sent_nothing_else && only_syn && had_payload).then_some(segment.ack)
+        // What was acknowledged without having been captured was not the SYN's.
+        let had_more = opener.payload_bytes > 0 || opener.fin_end.is_some();
+        let is_behind = opener.snd_nxt.is_some_and(|nxt| nxt.after(segment.ack));
+        (sent_nothing_else && only_syn && had_more && is_behind).then_some(segment.ack)
     }
 
     #[inline(always)]

@@ -279,9 +279,13 @@ impl<'a> View<'a> {
         if !below_next || self.sender_silence() < LEAST_RHYTHM {
             return None;
         }
-        let differs = || self.sender.lone_octet(self.segment) == Some(LoneOctet::Differs);
-        let is_probe = self.segment.payload_len == 0 || (!self.segment.flags.has(Flags::PSH) && differs());
-        is_probe.then(|| Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED))
+        // An octet that was there before, or that was not captured, tells nothing; then the train does.
+        let unlike_data = || match self.sender.lone_octet(self.segment) {
+            Some(comparison) => comparison == LoneOctet::Differs,
+            None => self.is_train(),
+        };
+        let is_probe = self.segment.payload_len == 0 || (!self.segment.flags.has(Flags::PSH) && unlike_data());
+        is_probe.then(|| self.inferred_probe())
     }
 
     /// Rule 7: the first segment of a direction may be a probe; only what follows tells.
@@ -291,6 +295,11 @@ impl<'a> View<'a> {
         }
         let kind = if self.segment.payload_len == 0 { SegmentKind::Ack } else { SegmentKind::Data };
         Some(Class::new(kind).note(Notes::UNRESOLVED).held(HeldFate::Join))
+    }
+
+    fn inferred_probe(&self) -> Class {
+        let octet = if self.segment.payload_len == 1 { Notes::ONE_BYTE } else { Notes::NONE };
+        Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED).note(octet)
     }
 
     /// A further segment of a sender whose first ones are held.
@@ -309,8 +318,7 @@ impl<'a> View<'a> {
             _ => in_rhythm,
         };
         if is_probe {
-            let probe = Class::new(SegmentKind::KeepaliveProbe).note(Notes::INFERRED);
-            return Some(probe.held(HeldFate::Promote));
+            return Some(self.inferred_probe().held(HeldFate::Promote));
         }
         self.first_of_direction()
     }

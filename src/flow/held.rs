@@ -51,16 +51,31 @@ impl Flow {
                 HeldFate::Unchanged | HeldFate::Join => {}
                 HeldFate::Promote => self.promote(owner, &held, SegmentKind::KeepaliveProbe, relabels),
                 HeldFate::PromoteToWindowProbe => self.promote(owner, &held, SegmentKind::ZeroWindowProbe, relabels),
-                HeldFate::Release => {
-                    let kind = if held.len == 0 { SegmentKind::Ack } else { SegmentKind::Data };
-                    relabels.extend(held.marks().map(|mark| Relabel { frame: mark.frame, kind, notes: Notes::NONE }));
-                }
+                HeldFate::Release => self.release(owner, &held, relabels),
             }
             let slot = self.probes_mut(owner);
             if slot.as_ref().is_some_and(|probes| probes.latest.is_none()) {
                 *slot = None;
             }
         }
+    }
+
+    /// What was held are ordinary segments: an octet that stood there again was sent again (rule 8).
+    fn release(&mut self, owner: Direction, held: &Held, relabels: &mut Vec<Relabel>) {
+        let kinds = if held.len == 0 {
+            [SegmentKind::Ack; 2]
+        } else {
+            let count = &mut self.end_mut(owner).counters_mut().retransmissions;
+            *count = count.saturating_add(u32::from(held.count.saturating_sub(1)));
+            [SegmentKind::Data, SegmentKind::Retransmission]
+        };
+        let [first, again] = kinds;
+        let kinds = std::iter::once(first).chain(std::iter::repeat(again));
+        relabels.extend(held.marks().zip(kinds).map(|(mark, kind)| Relabel {
+            frame: mark.frame,
+            kind,
+            notes: Notes::NONE,
+        }));
     }
 
     fn promote(&mut self, owner: Direction, held: &Held, kind: SegmentKind, relabels: &mut Vec<Relabel>) {

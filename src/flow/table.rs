@@ -8,6 +8,7 @@ use crate::flow::mark::{FrameId, Mark};
 pub use crate::flow::store::AHEAD;
 use crate::flow::store::{Digester, Store};
 use crate::flow::{Direction, Flow};
+use crate::seq::Seq;
 use crate::time::Span;
 use crate::wire::{Flags, Segment};
 
@@ -115,14 +116,17 @@ impl FlowTable {
         }
         let mut flow = Flow::new(key, from_low, segment, mark);
         let direction = flow.direction(from_low);
-        let stream = match opening {
-            Opening::Unseen(stream) => stream,
-            Opening::Replay(stream) => {
-                flow.mark_replayed();
-                stream
-            }
-            _ => None,
+        if matches!(opening, Opening::Replay(_)) {
+            flow.mark_replayed();
+        }
+        let Stay { stream, bases } = match opening {
+            Opening::Unseen(stay) | Opening::Replay(stay) => stay,
+            _ => Stay::default(),
         };
+        for (from_low, base) in [true, false].into_iter().zip(bases) {
+            let sender = flow.direction(from_low);
+            flow.end_mut(sender).base = base;
+        }
         self.store.push(flow);
         Place { flow: next, direction, is_new: true, is_reuse: opening != Opening::First, stream }
     }
@@ -223,9 +227,25 @@ enum Opening {
     /// A SYN with another number: a new generation, and a new stream in Wireshark.
     Reuse,
     /// A SYN-ACK with another number: a new generation whose SYN was not captured. Wireshark stays in its stream.
-    Unseen(Option<u32>),
+    Unseen(Stay),
     /// The same SYN again, as no host sends it: the capture holds the packets twice. Wireshark stays.
-    Replay(Option<u32>),
+    Replay(Stay),
+}
+
+/// What stays as it was where Wireshark sees the stream go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stay {
+    /// The number of the stream.
+    stream: Option<u32>,
+    /// The initial numbers of the lower and of the higher end, as Wireshark takes them.
+    bases: [Option<Seq>; 2],
+}
+
+impl Stay {
+    fn of(flow: &Flow) -> Self {
+        let bases = [true, false].map(|from_low| flow.end(flow.direction(from_low)).base);
+        Self { stream: flow.stream, bases }
+    }
 }
 
 /// Rule 20: a SYN with a number that this direction did not start with opens a new generation.
@@ -250,11 +270,11 @@ fn opened_by_syn(
     let sender = flow.end(direction);
     if segment.flags.has(Flags::ACK) {
         let is_other = sender.isn.is_some_and(|isn| isn != segment.seq);
-        return if is_other { Opening::Unseen(flow.stream) } else { Opening::None };
+        return if is_other { Opening::Unseen(Stay::of(flow)) } else { Opening::None };
     }
     match sender.base {
         Some(base) if base != segment.seq => Opening::Reuse,
-        Some(_) if flow.last_payload.is_some() && is_replay(flow, mark, copy_of) => Opening::Replay(flow.stream),
+        Some(_) if flow.last_payload.is_some() && is_replay(flow, mark, copy_of) => Opening::Replay(Stay::of(flow)),
         _ => Opening::None,
     }
 }

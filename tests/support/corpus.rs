@@ -4,20 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::support::difference::{Aspect, Comparison, Difference};
-use crate::support::divergences::DIVERGENCES;
+use crate::support::divergences::covering;
 
 /// Why two programs differ: the name of a divergence, or, where none covers it, what each of them says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
-    Named(&'static str),
+    Named(String),
     Unnamed(String),
 }
 
 impl Class {
     fn of(difference: &Difference) -> Self {
-        match DIVERGENCES.iter().find(|it| (it.covers)(difference)) {
-            Some(divergence) => Self::Named(divergence.name),
+        let names: Vec<&str> = covering(difference);
+        match names.split_first() {
             None => Self::Unnamed(unnamed(difference)),
+            Some((first, _)) if difference.habits.is_empty() => Self::Named((*first).to_owned()),
+            Some(_) => Self::Named(names.join(" + ")),
         }
     }
 }

@@ -10,9 +10,8 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) frame: u64,
+    pub(crate) flow: u64,
     pub(crate) stream: Option<u64>,
-    /// Whether the client sent it.
-    pub(crate) by_client: bool,
     pub(crate) kind: String,
     pub(crate) note: String,
     pub(crate) seq: u64,
@@ -44,8 +43,8 @@ fn segment(line: &Value, streams: &BTreeMap<u64, Option<u64>>) -> Segment {
     let number = |name: &str| line[name].as_u64().unwrap_or_default();
     Segment {
         frame: number("frame"),
+        flow: number("flow"),
         stream: streams.get(&number("flow")).copied().flatten(),
-        by_client: line["direction"] == "c2s",
         kind: line["kind"].as_str().unwrap().to_owned(),
         note: line["note"].as_str().unwrap_or_default().to_owned(),
         seq: number("seq"),

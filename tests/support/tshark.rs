@@ -21,7 +21,7 @@ const ANALYSIS: [(&str, Label); 11] = [
     ("lost_segment", Label::LostSegment),
 ];
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 22] = [
     "frame.number",
     "frame.protocols",
     "tcp.stream",
@@ -35,6 +35,15 @@ const FIELDS: [&str; 13] = [
     "ipv6.plen",
     "ip.fragment.count",
     "ipv6.fragment.count",
+    "frame.time_epoch",
+    "tcp.srcport",
+    "tcp.dstport",
+    "ip.src",
+    "ip.dst",
+    "ipv6.src",
+    "ipv6.dst",
+    "tcp.analysis.initial_rtt",
+    "tcp.options.timestamp.tsval",
 ];
 
 /// A label of `tcp.analysis.*`.
@@ -70,6 +79,13 @@ pub(crate) struct Row {
     /// Whether the frame completes a fragmented datagram.
     pub(crate) is_reassembled: bool,
     pub(crate) labels: BTreeSet<Label>,
+    /// When it was captured, and the time of the stream's handshake where the row tells it, in nanoseconds.
+    pub(crate) time: i128,
+    pub(crate) handshake: Option<i128>,
+    /// The value of its timestamp option (RFC 7323).
+    pub(crate) timestamp: Option<u32>,
+    /// Address and port of its sender and its receiver, those of the innermost header.
+    pub(crate) ends: (String, String),
 }
 
 impl Row {
@@ -77,6 +93,23 @@ impl Row {
     pub(crate) fn is_quoted(&self) -> bool {
         let outside = self.protocols.rsplit_once(":tcp").map_or("", |(outside, _)| outside);
         self.len.is_empty() && outside.split(':').any(|layer| layer == "icmp" || layer == "icmpv6")
+    }
+}
+
+impl Row {
+    /// Whether it has one of these flags.
+    pub(crate) fn has_flag(&self, flag: u32) -> bool {
+        self.flags.first().is_some_and(|flags| flags & flag != 0)
+    }
+
+    /// Whether it has the ACK flag.
+    pub(crate) fn acknowledges(&self) -> bool {
+        self.has_flag(0x10)
+    }
+
+    /// The sequence numbers that its SYN and its FIN take (RFC 9293 3.4).
+    pub(crate) fn takes(&self) -> u32 {
+        self.flags.first().map_or(0, |flags| (flags & 3).count_ones())
     }
 }
 
@@ -133,7 +166,23 @@ fn row(line: &str) -> Option<Row> {
         flags: numbers(columns[6]),
         window: numbers(columns[7]),
         labels: labels.collect(),
+        time: nanoseconds(columns[13]).unwrap_or_default(),
+        handshake: nanoseconds(columns[20]),
+        timestamp: numbers(columns[21]).first().copied(),
+        ends: (end(columns[16], columns[18], columns[14]), end(columns[17], columns[19], columns[15])),
     })
+}
+
+/// The innermost address, and the innermost port.
+fn end(ipv4: &str, ipv6: &str, port: &str) -> String {
+    let last = |column: &str| column.rsplit(',').next().unwrap_or_default().to_owned();
+    format!("{} {} {}", last(ipv4), last(ipv6), last(port))
+}
+
+/// Seconds and a fraction of nine digits.
+fn nanoseconds(column: &str) -> Option<i128> {
+    let (seconds, fraction) = column.split(',').next_back()?.split_once('.')?;
+    Some(seconds.parse::<i128>().ok()? * 1_000_000_000 + fraction.parse::<i128>().ok()?)
 }
 
 /// The decimal or 0x-prefixed numbers of a column.
