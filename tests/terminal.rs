@@ -37,7 +37,7 @@ impl OnTerminal {
         let fifo = path("fifo");
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let inside = format!(
-            "stty rows 24 cols 80; stty -g > before; sh -c 'echo $$ > pid; exec {command}'; echo $? > status; stty -g > after"
+            "stty rows 24 cols 80; stty -g > before; sh -c 'echo $$ > pid; exec env --default-signal=HUP {command}'; echo $? > status; stty -g > after"
         );
         let mut script = Command::new("script");
         script.args(["-qfec", &inside, "/dev/null"]).current_dir(folder.path());

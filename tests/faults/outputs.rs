@@ -132,6 +132,7 @@ fn a_terminal_that_vanishes() {
     if !has("script") {
         return;
     }
-    assert_eq!(terminal_taken_away(""), (None, false));
+    // Whoever runs the tests may have them ignore it.
+    assert_eq!(terminal_taken_away("env --default-signal=HUP"), (None, false));
     assert_eq!(terminal_taken_away("trap '' HUP;"), (Some("2".to_owned()), true));
 }
